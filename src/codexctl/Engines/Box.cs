@@ -1,0 +1,34 @@
+namespace Codexctl.Engines;
+
+/// <summary>What every box looks like from inside, whatever the engine. The scripts in images/ use the same paths.</summary>
+public static class Box
+{
+    public const string Workdir = "/workdir";
+
+    /// <summary>The home of the user `coder`.</summary>
+    public const string Home = "/home/coder";
+
+    /// <summary>The Codex home of local runs. Apart from the online one: a signed-in home can override the model provider.</summary>
+    public const string LocalCodexHome = "/home/coder/.codex-local";
+
+    /// <summary>The Codex home of `--openai` runs, where the seed keeps auth.json.</summary>
+    public const string OnlineCodexHome = "/home/coder/.codex";
+
+    /// <summary>Read-only mount of the folder that holds the door's socket.</summary>
+    public const string Door = "/run/codexctl/door";
+
+    public const string DoorSocket = Door + "/door.sock";
+
+    /// <summary>Read-only mount of Codex's system configuration.</summary>
+    public const string CodexConfig = "/etc/codex";
+
+    /// <summary>The relay's ports on 127.0.0.1 inside the box.</summary>
+    public const int ModelPort = 11434;
+    public const int ProxyPort = 3128;
+
+    /// <summary>
+    /// Waits until process 1 is ready, makes the Codex home, drops every capability (not under su-exec), and becomes the
+    /// command. A script in images; codexctl itself under bubblewrap. Usage: codexctl-enter SESSION COMMAND…
+    /// </summary>
+    public const string Enter = "/usr/local/bin/codexctl-enter";
+}

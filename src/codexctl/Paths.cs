@@ -1,0 +1,141 @@
+using System.Security.Cryptography;
+using System.Text;
+using Codexctl.Processes;
+using Codexctl.Settings;
+
+namespace Codexctl;
+
+/// <summary>Names every file that the program writes on the host. Directories are made 0700.</summary>
+public sealed class Paths
+{
+    /// <summary>Linux allows 108 bytes with the final zero, macOS 104.</summary>
+    internal const int LongestSocketPath = 103;
+
+    public Paths(HostEnvironment environment)
+    {
+        var home = environment.Home;
+        State = environment["CODEXCTL_STATE_DIR"] ?? Under(environment["XDG_STATE_HOME"], home, ".local/state");
+        Cache = environment["CODEXCTL_CACHE_DIR"] ?? Under(environment["XDG_CACHE_HOME"], home, ".cache");
+        Config = environment["CODEXCTL_CONFIG"] is { } file
+            ? Path.GetDirectoryName(Path.GetFullPath(file))!
+            : Under(environment["XDG_CONFIG_HOME"], home, ".config");
+    }
+
+    /// <summary>What cannot be made again: recordings, receipts, box homes.</summary>
+    public string State { get; }
+
+    /// <summary>What can be downloaded or built again.</summary>
+    public string Cache { get; }
+
+    public string Config { get; }
+
+    /// <summary>The pinned Codex releases, one folder a version and platform.</summary>
+    public string CodexReleases => Path.Combine(Cache, "codex");
+
+    public string BuildLogs => Path.Combine(State, "build");
+
+    public string CrashLog => Path.Combine(State, "crash.log");
+
+    /// <summary>Serialises the preparation of containers that compete for one base name.</summary>
+    public string NameLock(string engine, string baseName) => Path.Combine(State, engine, $".{baseName}.lock");
+
+    public string EngineState(string engine) => Path.Combine(State, engine);
+
+    public ContainerPaths Container(string engine, string name) => new(Path.Combine(State, engine, name));
+
+    /// <summary>Makes a directory that only its owner may enter, with its parents; refuses one that belongs to somebody else.</summary>
+    public static string MakePrivate(string path)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            throw new PlatformNotSupportedException();
+        }
+        Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        return path;
+    }
+
+    private static string Under(string? xdg, string home, string fallback) =>
+        Path.Combine(xdg is not null && Path.IsPathRooted(xdg) ? xdg : Path.Combine(home, fallback), "codexctl");
+
+    /// <summary>A short, stable name for anything: the first bytes of its SHA-256, in hex.</summary>
+    public static string Hash(string text, int digits = 8) =>
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)))[..digits];
+}
+
+/// <summary>The files of one container.</summary>
+public sealed class ContainerPaths(string root)
+{
+    public string Root { get; } = root;
+
+    /// <summary>Held shared by every run, exclusively by a gateway that closes: the kernel frees it, whatever kills the holder.</summary>
+    public string Lease => Path.Combine(Root, "lease");
+
+    /// <summary>Held by the gateway for as long as it lives.</summary>
+    public string GatewayLock => Path.Combine(Root, "gateway.lock");
+
+    public string GatewayLog => Path.Combine(Root, "gateway.log");
+
+    /// <summary>Present while the person asked for a running container (`codexctl start`).</summary>
+    public string Pinned => Path.Combine(Root, "pinned");
+
+    /// <summary>What the gateway was told to do; written before it is launched.</summary>
+    public string GatewayOrder => Path.Combine(Root, "gateway.json");
+
+    /// <summary>Codex's system configuration, mounted read-only at /etc/codex.</summary>
+    public string CodexConfig => Path.Combine(Root, "codex");
+
+    /// <summary>The home inside the box, for engines whose containers have no file system of their own.</summary>
+    public string Home => Path.Combine(Root, "home");
+
+    /// <summary>Files of the bubblewrap engine: the specification and what runs.</summary>
+    public string Box => Path.Combine(Root, "box");
+
+    public string Records => Path.Combine(Root, "record");
+
+    public string Receipts => Path.Combine(Root, "receipt");
+
+    /// <summary>Mounted read-only into the box; holds the door's socket and nothing else.</summary>
+    public string Door => SocketDirectory("door");
+
+    public string DoorSocket => Path.Combine(Door, "door.sock");
+
+    /// <summary>Where front ends talk to the gateway; never visible in a box.</summary>
+    public string ControlSocket => Path.Combine(SocketDirectory("control"), "control.sock");
+
+    /// <summary>
+    /// A socket's path must stay below 104 bytes; a long state directory or container name moves the sockets to a private
+    /// folder in /tmp, whose name is derived from the path so that every process finds the same.
+    /// </summary>
+    public string SocketDirectory(string purpose)
+    {
+        var path = Path.Combine(Root, purpose);
+        if (Encoding.UTF8.GetByteCount(path) + "/control.sock".Length <= Paths.LongestSocketPath)
+        {
+            return path;
+        }
+        return Path.Combine($"/tmp/codexctl-{Libc.GetUserId()}", Paths.Hash(Root, 16), purpose);
+    }
+
+    /// <summary>Makes the folders that every run needs and checks that a shared parent in /tmp is really ours.</summary>
+    public void Prepare()
+    {
+        Paths.MakePrivate(Root);
+        foreach (var folder in (string[])[Door, Path.GetDirectoryName(ControlSocket)!])
+        {
+            if (!folder.StartsWith(Root, StringComparison.Ordinal))
+            {
+                var shared = Path.GetDirectoryName(Path.GetDirectoryName(folder))!;
+                Paths.MakePrivate(shared);
+                if (!Libc.IsPrivateDirectory(shared))
+                {
+                    throw new UserError(
+                        $"{shared} belongs to somebody else or can be entered by others.",
+                        "codexctl keeps its sockets there when the state directory's path is too long.",
+                        $"Remove {shared}, or set CODEXCTL_STATE_DIR to a shorter path."
+                    );
+                }
+            }
+            Paths.MakePrivate(folder);
+        }
+    }
+}

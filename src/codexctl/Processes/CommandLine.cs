@@ -1,0 +1,36 @@
+using System.Text;
+
+namespace Codexctl.Processes;
+
+/// <summary>A program and its arguments as a list, never a shell string.</summary>
+public sealed record CommandLine(string File, IReadOnlyList<string> Arguments)
+{
+    /// <summary>Added to the inherited environment; a null value removes the variable.</summary>
+    public IReadOnlyDictionary<string, string?> Environment { get; init; } = new Dictionary<string, string?>(StringComparer.Ordinal);
+
+    public string? WorkingDirectory { get; init; }
+
+    /// <summary>For messages: quoted where needed. Secrets are never arguments, so nothing is hidden here.</summary>
+    public string Display
+    {
+        get
+        {
+            var text = new StringBuilder(Path.GetFileName(File));
+            foreach (var argument in Arguments)
+            {
+                text.Append(' ');
+                text.Append(
+                    argument.Length > 0 && argument.All(IsPlain)
+                        ? argument
+                        : $"'{argument.Replace("'", "'\\''", StringComparison.Ordinal)}'"
+                );
+            }
+            return text.ToString();
+        }
+    }
+
+    private static bool IsPlain(char c) => char.IsAsciiLetterOrDigit(c) || "-_./:=,@%+".Contains(c, StringComparison.Ordinal);
+}
+
+/// <summary>What a finished process said. Output and Error are UTF-8, invalid bytes replaced, cut at 64 MB.</summary>
+public sealed record ProcessResult(int ExitCode, string Output, string Error);

@@ -1,0 +1,99 @@
+using System.Runtime.InteropServices;
+
+namespace Codexctl.Processes;
+
+/// <summary>The few system calls that .NET does not offer. Linux and macOS.</summary>
+internal static partial class Libc
+{
+    public const int LockShared = 1;
+    public const int LockExclusive = 2;
+    public const int LockNonBlocking = 4;
+
+    public const int SigHup = 1;
+    public const int SigInt = 2;
+    public const int SigKill = 9;
+    public const int SigTerm = 15;
+
+    private const int Interrupted = 4;
+
+    [LibraryImport("libc", EntryPoint = "getuid")]
+    public static partial uint GetUserId();
+
+    [LibraryImport("libc", EntryPoint = "getgid")]
+    public static partial uint GetGroupId();
+
+    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
+    public static partial int Kill(int processId, int signal);
+
+    [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
+    private static partial int FLock(SafeHandle file, int operation);
+
+    [LibraryImport("libc", EntryPoint = "tcgetattr", SetLastError = true)]
+    public static partial int GetTerminalAttributes(int file, Span<byte> attributes);
+
+    [LibraryImport("libc", EntryPoint = "tcsetattr", SetLastError = true)]
+    public static partial int SetTerminalAttributes(int file, int action, ReadOnlySpan<byte> attributes);
+
+    [LibraryImport("libc", EntryPoint = "cfmakeraw")]
+    public static partial void MakeRaw(Span<byte> attributes);
+
+    [LibraryImport("libc", EntryPoint = "isatty")]
+    public static partial int IsTerminal(int file);
+
+    [LibraryImport("libc", EntryPoint = "stat", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Stat(string path, Span<byte> buffer);
+
+    /// <summary>flock(2), again after a signal. False when non-blocking and somebody else holds it.</summary>
+    public static bool Lock(SafeHandle file, int operation)
+    {
+        while (FLock(file, operation) != 0)
+        {
+            var error = Marshal.GetLastPInvokeError();
+            if (error == Interrupted)
+            {
+                continue;
+            }
+            if ((operation & LockNonBlocking) != 0)
+            {
+                return false;
+            }
+            throw new IOException($"flock failed: {Marshal.GetPInvokeErrorMessage(error)}");
+        }
+        return true;
+    }
+
+    /// <summary>Whether a directory is a real one, owned by us and closed to everybody else.</summary>
+    public static bool IsPrivateDirectory(string path)
+    {
+        var info = new DirectoryInfo(path);
+        if (!info.Exists || info.LinkTarget is not null || OperatingSystem.IsWindows())
+        {
+            return false;
+        }
+        var mode = File.GetUnixFileMode(path);
+        const UnixFileMode others =
+            UnixFileMode.GroupRead
+            | UnixFileMode.GroupWrite
+            | UnixFileMode.GroupExecute
+            | UnixFileMode.OtherRead
+            | UnixFileMode.OtherWrite
+            | UnixFileMode.OtherExecute;
+        return (mode & others) == UnixFileMode.None && OwnerOf(path) == GetUserId();
+    }
+
+    /// <summary>The owner's id of a file, following links; null when it cannot be read.</summary>
+    public static uint? OwnerOf(string path)
+    {
+        // struct stat differs by system and architecture; st_uid's place in it is part of each system's binary interface.
+        Span<byte> buffer = stackalloc byte[512];
+        if (Stat(path, buffer) != 0)
+        {
+            return null;
+        }
+        var offset =
+            OperatingSystem.IsMacOS() ? 16
+            : RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 28
+            : 24;
+        return BitConverter.ToUInt32(buffer[offset..]);
+    }
+}

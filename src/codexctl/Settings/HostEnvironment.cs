@@ -1,0 +1,29 @@
+using System.Collections;
+
+namespace Codexctl.Settings;
+
+/// <summary>The only reader of the process environment, so that tests can give one and nobody is surprised.</summary>
+public sealed class HostEnvironment
+{
+    private readonly IReadOnlyDictionary<string, string> _variables;
+
+    public HostEnvironment(IReadOnlyDictionary<string, string> variables) => _variables = variables;
+
+    /// <summary>A variable's value; null when unset or empty.</summary>
+    public string? this[string name] => _variables.TryGetValue(name, out var value) && value.Length > 0 ? value : null;
+
+    public IReadOnlyDictionary<string, string> All => _variables;
+
+    /// <summary>The home directory of the person; falls back to the account's when HOME is unset.</summary>
+    public string Home => this["HOME"] ?? Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
+
+    public static HostEnvironment FromProcess()
+    {
+        var variables = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (DictionaryEntry entry in Environment.GetEnvironmentVariables())
+        {
+            variables[(string)entry.Key] = (string?)entry.Value ?? "";
+        }
+        return new HostEnvironment(variables);
+    }
+}

@@ -1,0 +1,3 @@
+namespace Codexctl.EndToEnd;
+
+public class SmokeTests { }
