@@ -36,8 +36,8 @@ public sealed class Paths
 
     public string CrashLog => Path.Combine(State, "crash.log");
 
-    /// <summary>Serialises the preparation of containers that compete for one base name.</summary>
-    public string NameLock(string engine, string baseName) => Path.Combine(State, engine, $".{baseName}.lock");
+    /// <summary>Serialises the short preparation of runs: looking up, creating and starting containers, launching gateways.</summary>
+    public string PrepareLock(string engine) => Path.Combine(EngineState(engine), ".prepare.lock");
 
     public string EngineState(string engine) => Path.Combine(State, engine);
 
@@ -70,7 +70,7 @@ public sealed class ContainerPaths(string root)
     /// <summary>Held shared by every run, exclusively by a gateway that closes: the kernel frees it, whatever kills the holder.</summary>
     public string Lease => Path.Combine(Root, "lease");
 
-    /// <summary>Held by the gateway for as long as it lives.</summary>
+    /// <summary>Held by the gateway for as long as it lives; its successor waits for it.</summary>
     public string GatewayLock => Path.Combine(Root, "gateway.lock");
 
     public string GatewayLog => Path.Combine(Root, "gateway.log");

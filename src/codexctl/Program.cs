@@ -1,1 +1,47 @@
-return 0;
+using System.CommandLine;
+using Codexctl;
+using Codexctl.Commands;
+using Codexctl.Processes;
+using Codexctl.Settings;
+using Codexctl.Terminal;
+
+Libc.EnsureStandardStreams();
+var terminal = Terminal.FromConsole();
+var environment = HostEnvironment.FromProcess();
+var app = new App(environment, terminal, new ProcessRunner(environment), TimeProvider.System, Passthrough.Split(args));
+try
+{
+    var parsed = Root.Create(app).Parse([.. app.Line.Parsed]);
+    if (parsed.Errors.Count > 0)
+    {
+        terminal.Fail(parsed.Errors[0].Message, null, $"{Root.CommandPath(parsed)} --help shows what can be typed.");
+        return ExitCodes.Usage;
+    }
+    // A null limit: the library's own handling of Ctrl-C would end us while the child still owns the terminal.
+    return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+}
+catch (UserError error)
+{
+    terminal.Fail(error.Message, error.Why, error.Mend);
+    return error.ExitCode ?? Root.FailureCode(app.Line);
+}
+catch (ProcessError error)
+{
+    terminal.Fail(error.Message, error.Tail, null);
+    return Root.FailureCode(app.Line);
+}
+catch (OperationCanceledException)
+{
+    terminal.Say("interrupted.");
+    return ExitCodes.Interrupted;
+}
+catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+{
+    terminal.Fail(error.Message, null, $"Check the disk's free space and the permissions of {app.Paths.State}");
+    return Root.FailureCode(app.Line);
+}
+catch (Exception error)
+{
+    terminal.Fail($"this is a bug: {error.GetType().Name}: {error.Message}", CrashLog.Write(app.Paths, error), "Please report it, with the file.");
+    return Root.FailureCode(app.Line);
+}

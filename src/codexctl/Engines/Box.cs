@@ -31,4 +31,10 @@ public static class Box
     /// command. A script in images; codexctl itself under bubblewrap. Usage: codexctl-enter SESSION COMMAND…
     /// </summary>
     public const string Enter = "/usr/local/bin/codexctl-enter";
+
+    /// <summary>Set to 1 for a command that keeps root's privileges (`su-exec`).</summary>
+    public const string RootVariable = "CODEXCTL_ROOT";
+
+    /// <summary>Process 1 of a box: gives the home to its user, starts the relay, then idles.</summary>
+    public const string Init = "/usr/local/bin/codexctl-init";
 }

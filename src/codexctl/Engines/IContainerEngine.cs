@@ -36,6 +36,9 @@ public interface IContainerEngine
 
     /// <summary>Runs a command in a running container without a terminal and collects what it says.</summary>
     Task<Processes.ProcessResult> CaptureAsync(ExecSpec spec, TimeSpan limit, CancellationToken cancel = default);
+
+    /// <summary>Ends the processes of a run whose front end was killed; one that has none left is fine.</summary>
+    Task KillSessionAsync(string container, string session, CancellationToken cancel = default);
 }
 
 /// <summary>An engine that takes its containers' files from images.</summary>
@@ -107,6 +110,7 @@ public enum BoxNetwork
 }
 
 /// <summary>A container to create. Nothing here is secret: it can be read back from the engine by everybody who may use it.</summary>
+/// <param name="Hidden">Folders inside the mounts that the box must see empty: codexctl's own, when the home directory is mounted.</param>
 /// <param name="User">Whose files these are: the numeric ids of the person who runs codexctl.</param>
 /// <param name="Cpus">Number of processors; null for the engine's default.</param>
 /// <param name="MemoryBytes">Memory limit; null for the engine's default.</param>
@@ -115,6 +119,7 @@ public sealed record ContainerSpec(
     string Image,
     IReadOnlyDictionary<string, string> Labels,
     IReadOnlyList<Mount> Mounts,
+    IReadOnlyList<string> Hidden,
     BoxNetwork Network,
     BoxUser User,
     decimal? Cpus,

@@ -1,0 +1,72 @@
+using Codexctl.Commands;
+using Codexctl.Engines;
+using Codexctl.Engines.Bubblewrap;
+using Codexctl.Engines.Docker;
+using Codexctl.Gateway;
+using Codexctl.Images;
+using Codexctl.Processes;
+using Codexctl.Sessions;
+using Codexctl.Settings;
+
+namespace Codexctl;
+
+/// <summary>The services of one run of the program, made by hand, lazily and once.</summary>
+public sealed class App(HostEnvironment environment, Terminal.Terminal terminal, IProcesses processes, TimeProvider clock, Passthrough line)
+{
+    private CodexStore? _codex;
+    private EngineSelection? _engines;
+    private GatewayLauncher? _gateways;
+
+    public HostEnvironment Environment { get; } = environment;
+
+    public Terminal.Terminal Terminal { get; } = terminal;
+
+    public IProcesses Processes { get; } = processes;
+
+    public TimeProvider Clock { get; } = clock;
+
+    /// <summary>The command line, with what belongs to the box cut off.</summary>
+    public Passthrough Line { get; } = line;
+
+    public Paths Paths { get; } = new(environment);
+
+    public CodexStore Codex => _codex ??= new CodexStore(Paths, Environment, Clock);
+
+    public GatewayLauncher Gateways => _gateways ??= new GatewayLauncher(Processes, Paths, Self.Command, Clock);
+
+    public EngineSelection Engines =>
+        _engines ??= new EngineSelection(
+            Processes,
+            Environment,
+            new Dictionary<string, Func<IContainerEngine>>(StringComparer.Ordinal)
+            {
+                ["docker"] = () => new DockerEngine(Processes),
+                ["bubblewrap"] = Bubblewrap,
+            }
+        );
+
+    /// <summary>The engine of `--engine`, else the setting's, else the first that answers.</summary>
+    public Task<IContainerEngine> EngineAsync(string? asked, CancellationToken cancel) =>
+        Engines.ChooseAsync(asked, () => Bubblewrap().ProbeAsync(cancel), cancel);
+
+    public BubblewrapEngine Bubblewrap() => new(Paths, Processes, CodexFilesAsync, Self.Mounts(Environment), Clock);
+
+    /// <summary>The pinned Codex, downloaded if it is not here yet; the person sees how far it is.</summary>
+    public async Task<CodexFiles> CodexFilesAsync(CancellationToken cancel)
+    {
+        using var progress = new Terminal.Progress(Terminal, $"downloading Codex {Codex.Version}", Clock);
+        return await Codex.EnsureAsync(new DownloadView(progress), cancel);
+    }
+
+    public SessionRunner Sessions(IContainerEngine engine) =>
+        new(
+            new SessionServices(
+                Paths,
+                engine,
+                Gateways,
+                (image, cancel) => ImageMaking.MakeAsync(this, engine, image, cancel),
+                (files, cancel) => BoxFiles.PrepareAsync(this, engine, files, cancel),
+                Terminal.Say
+            )
+        );
+}

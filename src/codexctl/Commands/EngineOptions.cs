@@ -1,0 +1,61 @@
+using System.CommandLine;
+using Codexctl.Engines;
+using Codexctl.Processes;
+using Codexctl.Sessions;
+
+namespace Codexctl.Commands;
+
+/// <summary>The options by which a command finds its container, shared by all that work on one.</summary>
+public sealed class ContainerOptions
+{
+    public Option<string?> Name { get; } = new("--name") { Description = "The container (default: codex-<folder>)", HelpName = "NAME" };
+
+    public Option<string?> Engine { get; } = EngineOption();
+
+    public Option<string?> Workdir { get; } =
+        new("--workdir") { Description = "The folder whose container is meant (default: the current one)", HelpName = "PATH" };
+
+    public static Option<string?> EngineOption() =>
+        new("--engine") { Description = "docker or bubblewrap (default: the first that answers)", HelpName = "ENGINE" };
+
+    public void AddTo(Command command)
+    {
+        command.Options.Add(Name);
+        command.Options.Add(Engine);
+        command.Options.Add(Workdir);
+    }
+
+    /// <summary>The container that is meant, in one engine call.</summary>
+    /// <exception cref="UserError">There is none, or it is not codexctl's.</exception>
+    public async Task<(IContainerEngine Engine, ContainerInfo Container)> FindAsync(App app, ParseResult parsed, CancellationToken cancel)
+    {
+        var name = parsed.GetValue(Name);
+        if (name is not null)
+        {
+            ContainerNames.Check(name);
+        }
+        var engine = await app.EngineAsync(parsed.GetValue(Engine), cancel);
+        var folder = Folder(parsed.GetValue(Workdir));
+        var plain = ContainerNames.ForFolder(SessionPlanner.NamePrefix, folder);
+        string[] names = name is not null ? [name] : [plain, ContainerNames.WithHash(plain, folder)];
+        var found = await engine.InspectAsync(names, cancel);
+        var container = found.FirstOrDefault(c => c.IsOurs && (name is not null || WorkdirLabel.Read(c) == folder));
+        if (container is not null)
+        {
+            return (engine, container);
+        }
+        throw found.FirstOrDefault(c => c.Name == name) is { } foreign
+            ? new UserError($"The container {foreign.Name} was not made by codexctl.", "codexctl never touches containers of other programs.")
+            : new UserError(
+                name is null ? $"There is no container for {folder}." : $"There is no container named {name}.",
+                $"The engine {engine.Name} does not know it.",
+                "codexctl ls shows those that exist; codexctl run makes one."
+            );
+    }
+
+    private static string Folder(string? given)
+    {
+        var folder = given ?? Directory.GetCurrentDirectory();
+        return Libc.ResolvePath(folder) ?? throw new UserError($"{folder} cannot be found.", null, "Check the path after --workdir.");
+    }
+}

@@ -1,0 +1,69 @@
+using System.CommandLine;
+using Codexctl.Engines;
+using Codexctl.Gateway;
+using Codexctl.Models;
+using Codexctl.Processes;
+using Codexctl.Sessions;
+
+namespace Codexctl.Commands;
+
+/// <summary>`codexctl exec` and `codexctl su-exec`: one more command in a running container.</summary>
+public static class Exec
+{
+    public static Command Create(App app, string verb, bool root)
+    {
+        var what = root ? "Run a command in the running container as root" : "Run a command (or a shell) in the running container";
+        var command = new Command(verb, what);
+        var options = new ContainerOptions();
+        options.AddTo(command);
+        command.Arguments.Add(
+            new Argument<string[]>("command") { Description = "The command; none for a login shell", Arity = ArgumentArity.ZeroOrMore, HelpName = "[--] COMMAND…" }
+        );
+        command.SetAction((parsed, cancel) => RunAsync(app, options, parsed, root, cancel));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(App app, ContainerOptions options, ParseResult parsed, bool root, CancellationToken cancel)
+    {
+        var (engine, container) = await options.FindAsync(app, parsed, cancel);
+        if (root && !engine.Capabilities.RootExec)
+        {
+            throw new UserError(
+                $"{engine.Name} has no root inside its boxes.",
+                "Its box is the host's own files under your own user; a root there would be root here.",
+                "Install what you need on the host, or use another engine: --engine docker"
+            );
+        }
+        if (container.State != ContainerState.Running)
+        {
+            throw new UserError(
+                $"The container {container.Name} is not running.",
+                null,
+                $"Start it: codexctl start --name {container.Name}",
+                ExitCodes.BeforeCommand
+            );
+        }
+        var shell = app.Environment["CODEX_SHELL"] ?? "bash";
+        var network = container.Label(ContainerLabels.Network) == "full" ? BoxNetwork.Full : BoxNetwork.None;
+        var spec = new ExecSpec(
+            container.Name,
+            app.Line.Rest.Count == 0 ? BoxCommand.Shell(shell) : BoxCommand.Typed(app.Line.Rest, shell),
+            new BoxUser(Libc.GetUserId(), Libc.GetGroupId()),
+            root,
+            app.Terminal.IsInteractive,
+            BoxEnvironment.For(app.Environment, network),
+            SessionRunner.NewSession()
+        );
+        var order =
+            app.Gateways.LastOrder(engine.Name, container.Name)
+            ?? new GatewayOrder(
+                engine.Name,
+                container.Name,
+                ModelAddress.Resolve(null, app.Environment).AbsoluteUri.TrimEnd('/'),
+                [],
+                Temporary: false,
+                Scripted: false
+            );
+        return (await app.Sessions(engine).ExecAsync(container, order, spec, cancel)).ExitCode;
+    }
+}

@@ -1,0 +1,27 @@
+using System.CommandLine;
+using Codexctl.Engines;
+using Codexctl.Gateway;
+
+namespace Codexctl.Commands;
+
+/// <summary>`codexctl gateway ENGINE CONTAINER`: hidden; how a front end starts the gateway of a container.</summary>
+public static class GatewayCommand
+{
+    public static Command Create(App app)
+    {
+        var engine = new Argument<string>("engine");
+        var container = new Argument<string>("container");
+        var command = new Command("gateway", "The background process of a container") { Hidden = true };
+        command.Arguments.Add(engine);
+        command.Arguments.Add(container);
+        command.SetAction(
+            async (parsed, cancel) =>
+            {
+                var chosen = await app.EngineAsync(parsed.GetRequiredValue(engine), cancel);
+                await GatewayStart.RunAsync(app.Paths, app.Gateways, app.Environment, chosen, parsed.GetRequiredValue(container), app.Clock);
+                return ExitCodes.Ok;
+            }
+        );
+        return command;
+    }
+}

@@ -1,0 +1,90 @@
+using System.CommandLine;
+using Codexctl.Engines;
+using Codexctl.Sessions;
+
+namespace Codexctl.Commands;
+
+/// <summary>`start`, `stop`, `restart` and `rm`: one container each.</summary>
+public static class Lifecycle
+{
+    public static Command CreateStart(App app)
+    {
+        var (command, options) = New("start", "Start a stopped container; it runs until `codexctl stop`");
+        command.SetAction(
+            async (parsed, cancel) =>
+            {
+                var (engine, container) = await options.FindAsync(app, parsed, cancel);
+                await StartAsync(app, engine, container, cancel);
+                app.Terminal.WriteLine(container.Name);
+                return ExitCodes.Ok;
+            }
+        );
+        return command;
+    }
+
+    public static Command CreateStop(App app)
+    {
+        var (command, options) = New("stop", "Stop a running container");
+        command.SetAction(
+            async (parsed, cancel) =>
+            {
+                var (engine, container) = await options.FindAsync(app, parsed, cancel);
+                if (!await app.Sessions(engine).StopAsync(container, cancel))
+                {
+                    app.Terminal.Say($"{container.Name} was not running.");
+                }
+                app.Terminal.WriteLine(container.Name);
+                return ExitCodes.Ok;
+            }
+        );
+        return command;
+    }
+
+    public static Command CreateRestart(App app)
+    {
+        var (command, options) = New("restart", "Stop a container and start it again");
+        command.SetAction(
+            async (parsed, cancel) =>
+            {
+                var (engine, container) = await options.FindAsync(app, parsed, cancel);
+                await app.Sessions(engine).StopAsync(container, cancel);
+                await StartAsync(app, engine, container with { State = ContainerState.Stopped }, cancel);
+                app.Terminal.WriteLine(container.Name);
+                return ExitCodes.Ok;
+            }
+        );
+        return command;
+    }
+
+    public static Command CreateRm(App app)
+    {
+        var (command, options) = New("rm", "Remove a container and its Codex home");
+        var force = new Option<bool>("--force", "-f") { Description = "Also when it runs" };
+        command.Options.Add(force);
+        command.SetAction(
+            async (parsed, cancel) =>
+            {
+                var (engine, container) = await options.FindAsync(app, parsed, cancel);
+                await app.Sessions(engine).RemoveAsync(container, parsed.GetValue(force), cancel);
+                app.Terminal.WriteLine(container.Name);
+                return ExitCodes.Ok;
+            }
+        );
+        return command;
+    }
+
+    private static (Command Command, ContainerOptions Options) New(string verb, string description)
+    {
+        var command = new Command(verb, description);
+        var options = new ContainerOptions();
+        options.AddTo(command);
+        return (command, options);
+    }
+
+    private static Task StartAsync(App app, IContainerEngine engine, ContainerInfo container, CancellationToken cancel)
+    {
+        var runs = app.Sessions(engine);
+        var last = app.Gateways.LastOrder(engine.Name, container.Name);
+        return runs.StartAsync(ExistingContainer.Request(container, last, app.Environment), cancel);
+    }
+}

@@ -1,0 +1,34 @@
+using System.CommandLine;
+
+namespace Codexctl.Commands;
+
+/// <summary>The command tree: the words a person can type.</summary>
+public static class Root
+{
+    public static RootCommand Create(App app) =>
+        new("Codex on your own machine, in a box that can reach only what you allow")
+        {
+            Run.Create(app),
+            Exec.Create(app, "exec", root: false),
+            Exec.Create(app, "su-exec", root: true),
+            Lifecycle.CreateStart(app),
+            Lifecycle.CreateStop(app),
+            Lifecycle.CreateRestart(app),
+            Lifecycle.CreateRm(app),
+            Ls.Create(app),
+            Build.Create(app),
+            Demo.Create(app),
+            GatewayCommand.Create(app),
+            BoxInitCommand.Create(),
+        };
+
+    /// <summary>`run` and `exec` give 125 when they failed before their command ran, so that it cannot be taken for the command's own.</summary>
+    public static int FailureCode(Passthrough line) =>
+        line.Parsed.Count > 0 && line.Parsed[0] is "run" or "exec" or "su-exec" ? ExitCodes.BeforeCommand : ExitCodes.Failed;
+
+    public static string CommandPath(ParseResult parsed)
+    {
+        var name = parsed.CommandResult.Command.Name;
+        return parsed.CommandResult.Command is RootCommand ? "codexctl" : $"codexctl {name}";
+    }
+}

@@ -1,0 +1,173 @@
+using System.CommandLine;
+using Codexctl.Engines;
+using Codexctl.Models;
+using Codexctl.Processes;
+using Codexctl.Sessions;
+
+namespace Codexctl.Commands;
+
+/// <summary>`codexctl run`.</summary>
+public static class Run
+{
+    /// <summary>What was typed.</summary>
+    public sealed record Options
+    {
+        public string? Name { get; init; }
+        public string? Image { get; init; }
+        public string? Engine { get; init; }
+        public string? Workdir { get; init; }
+        public string? Model { get; init; }
+        public string? ModelUrl { get; init; }
+        public string? Cpu { get; init; }
+        public string? Memory { get; init; }
+        public string? Network { get; init; }
+        public IReadOnlyList<string> Allow { get; init; } = [];
+        public bool AllowHome { get; init; }
+        public bool Openai { get; init; }
+        public bool Auth { get; init; }
+        public bool Temporary { get; init; }
+        public bool ReadOnly { get; init; }
+        public bool Shell { get; init; }
+    }
+
+    public static Command Create(App app)
+    {
+        var command = new Command("run", "Work in this folder with Codex, in a box whose only way out is the door");
+        var container = new ContainerOptions();
+        container.AddTo(command);
+        Option<string?> Text(string name, string description, string help) => Add(new Option<string?>(name) { Description = description, HelpName = help });
+        Option<bool> Flag(string name, string description) => Add(new Option<bool>(name) { Description = description });
+        T Add<T>(T option)
+            where T : Option
+        {
+            command.Options.Add(option);
+            return option;
+        }
+        var image = Text("--image", "The image (default: codex)", "NAME");
+        var openai = Flag("--openai", "OpenAI's models instead of the local one");
+        var auth = Flag("--auth", "Sign in again before an --openai run");
+        var temporary = Flag("--temp", "A throwaway container, removed at the end");
+        var readOnly = Flag("--read-only", "Mount the folder read-only");
+        var shell = Flag("--shell", "Start a shell instead of Codex");
+        Add(new Option<string[]>("--cmd") { Description = "Run this command instead of Codex; must be last", HelpName = "COMMAND…" });
+        var cpu = Text("--cpu", "Number of processors", "NUM");
+        var memory = Text("--mem", "Memory, for example 8G", "SIZE");
+        var model = Text("--model", "The model (default: gpt-oss:20b)", "NAME");
+        var modelUrl = Text("--model-url", "The model server (default: OLLAMA_HOST or http://127.0.0.1:11434)", "URL");
+        var allow = Add(
+            new Option<string[]>("--allow")
+            {
+                Description = "A host or preset that the box may reach; can be repeated",
+                HelpName = "HOST[:PORT]|PRESET",
+                AllowMultipleArgumentsPerToken = false,
+            }
+        );
+        var network = Text("--network", "full: the engine's ordinary network, without a guard", "full");
+        var allowHome = Flag("--allow-home", "Allow the home directory as the folder");
+        command.Arguments.Add(
+            new Argument<string[]>("codex-arguments") { Description = "After --: arguments for Codex", Arity = ArgumentArity.ZeroOrMore, HelpName = "-- ARGUMENTS…" }
+        );
+        command.SetAction(
+            (parsed, cancel) =>
+                RunAsync(
+                    app,
+                    new Options
+                    {
+                        Name = parsed.GetValue(container.Name),
+                        Image = parsed.GetValue(image),
+                        Engine = parsed.GetValue(container.Engine),
+                        Workdir = parsed.GetValue(container.Workdir),
+                        Model = parsed.GetValue(model),
+                        ModelUrl = parsed.GetValue(modelUrl),
+                        Cpu = parsed.GetValue(cpu),
+                        Memory = parsed.GetValue(memory),
+                        Network = parsed.GetValue(network),
+                        Allow = parsed.GetValue(allow) ?? [],
+                        AllowHome = parsed.GetValue(allowHome),
+                        Openai = parsed.GetValue(openai),
+                        Auth = parsed.GetValue(auth),
+                        Temporary = parsed.GetValue(temporary),
+                        ReadOnly = parsed.GetValue(readOnly),
+                        Shell = parsed.GetValue(shell),
+                    },
+                    cancel
+                )
+        );
+        return command;
+    }
+
+    public static async Task<int> RunAsync(App app, Options options, CancellationToken cancel)
+    {
+        var request = Request(app, options);
+        var engine = await app.EngineAsync(options.Engine, cancel);
+        ImageMaking.Check(engine, options.Image);
+        if (request.Model is { } model)
+        {
+            await Preflight.CheckAsync(app, request.ModelUrl, model, cancel);
+        }
+        var result = await app.Sessions(engine).RunAsync(request, cancel);
+        app.Terminal.Talk(result.Receipt.Line() + "\n");
+        return result.ExitCode;
+    }
+
+    /// <summary>From what was typed to what is meant; touches nothing.</summary>
+    internal static RunRequest Request(App app, Options options)
+    {
+        var line = app.Line;
+        if (line.Kind == RestKind.Cmd && line.Rest.Count == 0)
+        {
+            throw Usage("--cmd needs a command after it.", "For example: codexctl run --cmd bash -c 'make test'");
+        }
+        if (line.Kind == RestKind.Cmd && options.Shell)
+        {
+            throw Usage("--cmd and --shell cannot be used together.", "Use one of them.");
+        }
+        if (line.Kind == RestKind.DoubleDash && options.Shell)
+        {
+            throw Usage("--shell starts no Codex that could take what follows --.", "Leave --shell out, or use --cmd.");
+        }
+        if (options.Auth && !options.Openai)
+        {
+            throw Usage("--auth works only together with --openai.", "Use: codexctl run --openai --auth");
+        }
+        if (options.Openai)
+        {
+            throw Usage("--openai is not in this version yet.", "Use a local model: codexctl run");
+        }
+        if (options.Network is not (null or "full" or "none"))
+        {
+            throw Usage($"--network {options.Network} is unknown.", "Use --network full, or leave it out for the door alone.");
+        }
+        if (options.Name is { } name)
+        {
+            ContainerNames.Check(name);
+        }
+        Policy.AllowList.Empty.With(options.Allow);
+        var shell = app.Environment["CODEX_SHELL"] ?? "bash";
+        var codex = line.Kind != RestKind.Cmd && !options.Shell;
+        var network = options.Network == "full" ? BoxNetwork.Full : BoxNetwork.None;
+        return new RunRequest
+        {
+            Workdir = Workdir.Resolve(options.Workdir ?? Directory.GetCurrentDirectory(), app.Paths, app.Environment.Home, options.AllowHome),
+            Name = options.Name,
+            Image = options.Image ?? ImageMaking.Default,
+            User = new BoxUser(Libc.GetUserId(), Libc.GetGroupId()),
+            Temporary = options.Temporary,
+            ReadOnly = options.ReadOnly,
+            Network = network,
+            Cpus = options.Cpu is { } cpu ? Sizes.Cpus(cpu) : null,
+            MemoryBytes = options.Memory is { } memory ? Sizes.Memory(memory) : null,
+            ModelUrl = ModelAddress.Resolve(options.ModelUrl, app.Environment),
+            Allow = options.Allow,
+            Command =
+                codex ? BoxCommand.Codex(options.Model, line.Rest)
+                : options.Shell ? BoxCommand.Shell(shell)
+                : BoxCommand.Typed(line.Rest, shell),
+            Environment = BoxEnvironment.For(app.Environment, network),
+            Terminal = app.Terminal.IsInteractive,
+            Model = codex ? options.Model ?? ModelAddress.DefaultModel : null,
+        };
+    }
+
+    private static UserError Usage(string what, string mend) => new(what, null, mend, ExitCodes.Usage);
+}

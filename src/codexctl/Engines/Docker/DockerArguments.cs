@@ -1,0 +1,133 @@
+using System.Globalization;
+
+namespace Codexctl.Engines.Docker;
+
+/// <summary>From specifications to docker's argument lists. Pure, so that every rule is tested without an engine.</summary>
+public static class DockerArguments
+{
+    /// <summary>
+    /// What process 1 and `su-exec` need to take over the home, switch users and install packages; `exec` drops all of it.
+    /// </summary>
+    private static readonly string[] _capabilities =
+    [
+        "CHOWN",
+        "DAC_OVERRIDE",
+        "FOWNER",
+        "FSETID",
+        "KILL",
+        "SETGID",
+        "SETPCAP",
+        "SETUID",
+        "SYS_CHROOT",
+    ];
+
+    public static List<string> Create(ContainerSpec spec)
+    {
+        // --pull never: an image that is missing is built by us or an error, never fetched from somewhere by surprise.
+        List<string> arguments = ["create", "--pull", "never", "--name", spec.Name, "--hostname", HostName(spec.Name), "--init"];
+        arguments.AddRange(["--network", spec.Network == BoxNetwork.None ? "none" : "bridge"]);
+        arguments.AddRange(["--cap-drop", "ALL"]);
+        foreach (var capability in _capabilities)
+        {
+            arguments.AddRange(["--cap-add", capability]);
+        }
+        arguments.AddRange(["--security-opt", "no-new-privileges", "--pids-limit", "4096"]);
+        if (spec.Cpus is { } cpus)
+        {
+            arguments.AddRange(["--cpus", cpus.ToString(CultureInfo.InvariantCulture)]);
+        }
+        if (spec.MemoryBytes is { } memory)
+        {
+            arguments.AddRange(["--memory", memory.ToString(CultureInfo.InvariantCulture)]);
+        }
+        foreach (var (key, value) in spec.Labels.OrderBy(label => label.Key, StringComparer.Ordinal))
+        {
+            arguments.AddRange(["--label", $"{key}={value}"]);
+        }
+        foreach (var mount in spec.Mounts)
+        {
+            arguments.AddRange(["--mount", MountOption(mount)]);
+        }
+        foreach (var hidden in spec.Hidden)
+        {
+            arguments.AddRange(["--mount", $"type=tmpfs,{Field("target", hidden)},tmpfs-mode=0700"]);
+        }
+        arguments.AddRange(["--env", $"CODEXCTL_UID={spec.User.UserId}", "--env", $"CODEXCTL_GID={spec.User.GroupId}"]);
+        arguments.AddRange(["--user", "0:0", "--workdir", Box.Workdir, "--entrypoint", Box.Init, spec.Image]);
+        return arguments;
+    }
+
+    public static List<string> Exec(ExecSpec spec)
+    {
+        List<string> arguments = ["exec", "--interactive"];
+        if (spec.Terminal)
+        {
+            arguments.Add("--tty");
+        }
+        // Names only: the values reach docker through its environment, so that no argument list ever shows them.
+        foreach (var name in ExecEnvironment(spec).Keys.Order(StringComparer.Ordinal))
+        {
+            arguments.AddRange(["--env", name]);
+        }
+        // Root at first: only root can empty the bounding set. codexctl-enter drops everything before the command runs.
+        arguments.AddRange(["--user", "0:0", "--workdir", Box.Workdir, spec.Container, Box.Enter]);
+        arguments.Add(spec.Session);
+        arguments.AddRange(spec.Command);
+        return arguments;
+    }
+
+    /// <summary>What docker's own process gets in its environment, to hand it on by name.</summary>
+    public static Dictionary<string, string?> ExecEnvironment(ExecSpec spec)
+    {
+        var environment = spec.Environment.ToDictionary(e => e.Key, e => (string?)e.Value, StringComparer.Ordinal);
+        if (spec.Root)
+        {
+            environment[Box.RootVariable] = "1";
+        }
+        return environment;
+    }
+
+    public static List<string> Build(ImageBuild build)
+    {
+        List<string> arguments = ["build", "--tag", build.Tag, "--file", build.Recipe];
+        foreach (var (key, value) in build.Arguments)
+        {
+            arguments.AddRange(["--build-arg", $"{key}={value}"]);
+        }
+        foreach (var (key, value) in build.Labels)
+        {
+            arguments.AddRange(["--label", $"{key}={value}"]);
+        }
+        if (build.NoCache)
+        {
+            arguments.Add("--no-cache");
+        }
+        if (build.Pull)
+        {
+            arguments.Add("--pull");
+        }
+        if (build.Network is { } network)
+        {
+            arguments.AddRange(["--network", network]);
+        }
+        arguments.Add(build.Context);
+        return arguments;
+    }
+
+    /// <summary>docker reads the value of --mount as one line of CSV, so that any path can be told, quotes doubled.</summary>
+    internal static string MountOption(Mount mount)
+    {
+        var fields = new List<string> { "type=bind", Field("source", mount.Source), Field("target", mount.Target) };
+        if (mount.ReadOnly)
+        {
+            fields.Add("readonly");
+        }
+        return string.Join(',', fields);
+    }
+
+    private static string Field(string key, string value) =>
+        value.AsSpan().IndexOfAny("\",\r\n") < 0 ? $"{key}={value}" : $"\"{key}={value.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
+
+    // The kernel allows 64 bytes; the rest of a long name says nothing to a person anyway.
+    private static string HostName(string name) => name.Length <= 63 ? name : name[..63].TrimEnd('-', '.', '_');
+}

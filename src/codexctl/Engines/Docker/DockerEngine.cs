@@ -1,0 +1,161 @@
+using Codexctl.Processes;
+
+namespace Codexctl.Engines.Docker;
+
+/// <summary>Docker by its command-line client.</summary>
+public sealed class DockerEngine(IProcesses processes) : IImageEngine
+{
+    private static readonly TimeSpan _lookUp = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan _change = TimeSpan.FromMinutes(2);
+
+    public string Name => "docker";
+
+    public EngineCapabilities Capabilities { get; } = new(Images: true, Limits: true, RootExec: true, HomeOnHost: false);
+
+    public async Task<IReadOnlyList<ContainerInfo>> InspectAsync(IReadOnlyList<string> names, CancellationToken cancel = default)
+    {
+        var result = await RunAsync(["container", "inspect", .. names], _lookUp, cancel);
+        // A missing one is told on standard error and by the exit code; the others are printed all the same.
+        if (result.ExitCode != 0 && !Lines(result.Error).All(IsMissing))
+        {
+            throw Explain(["container", "inspect", .. names], result);
+        }
+        return DockerJson.Containers(result.Output);
+    }
+
+    public async Task<IReadOnlyList<ContainerInfo>> ListAsync(CancellationToken cancel = default)
+    {
+        var result = await CheckedAsync(["container", "ls", "--all", "--quiet", "--no-trunc"], _lookUp, cancel);
+        var ids = Lines(result.Output).ToList();
+        return ids.Count == 0 ? [] : await InspectAsync(ids, cancel);
+    }
+
+    public async Task CreateAsync(ContainerSpec spec, CancellationToken cancel = default)
+    {
+        var arguments = DockerArguments.Create(spec);
+        var result = await RunAsync(arguments, _change, cancel);
+        if (result.ExitCode == 0)
+        {
+            return;
+        }
+        if (result.Error.Contains("No such image", StringComparison.OrdinalIgnoreCase))
+        {
+            throw new ImageMissingException(spec.Image);
+        }
+        if (result.Error.Contains("is already in use by container", StringComparison.OrdinalIgnoreCase))
+        {
+            throw new NameTakenException(spec.Name);
+        }
+        throw Explain(arguments, result);
+    }
+
+    public Task StartAsync(string name, CancellationToken cancel = default) => CheckedAsync(["container", "start", name], _change, cancel);
+
+    public Task StopAsync(string name, CancellationToken cancel = default) =>
+        // Process 1 ends at once on SIGTERM; two seconds are for an engine under load.
+        GoneIsFineAsync(["container", "stop", "--time", "2", name], cancel);
+
+    public Task RemoveAsync(string name, bool force, CancellationToken cancel = default) =>
+        GoneIsFineAsync(force ? ["container", "rm", "--force", "--volumes", name] : ["container", "rm", "--volumes", name], cancel);
+
+    public Task<int> ExecAsync(ExecSpec spec) => processes.AttachAsync(ExecCommand(spec));
+
+    public Task<ProcessResult> CaptureAsync(ExecSpec spec, TimeSpan limit, CancellationToken cancel = default) =>
+        processes.CaptureAsync(ExecCommand(spec), limit, cancel: cancel);
+
+    public Task KillSessionAsync(string container, string session, CancellationToken cancel = default) =>
+        GoneIsFineAsync(["exec", "--user", "0:0", container, Box.Enter, "--kill", session], cancel);
+
+    public async Task<ImageInfo?> InspectImageAsync(string image, CancellationToken cancel = default)
+    {
+        string[] arguments = ["image", "inspect", image];
+        var result = await RunAsync(arguments, _lookUp, cancel);
+        if (result.ExitCode == 0)
+        {
+            return DockerJson.Images(result.Output, image).FirstOrDefault();
+        }
+        return Lines(result.Error).All(line => line.Contains("No such image", StringComparison.OrdinalIgnoreCase))
+            ? null
+            : throw Explain(arguments, result);
+    }
+
+    public Task PullImageAsync(string image, Action<string> onLine, CancellationToken cancel = default) =>
+        LongAsync(["image", "pull", image], onLine, cancel);
+
+    public async Task RemoveImageAsync(string image, CancellationToken cancel = default) =>
+        await CheckedAsync(["image", "rm", image], _change, cancel);
+
+    public Task BuildImageAsync(ImageBuild build, Action<string> onLine, CancellationToken cancel = default) =>
+        LongAsync(DockerArguments.Build(build), onLine, cancel);
+
+    private static CommandLine Command(IReadOnlyList<string> arguments) => new("docker", arguments);
+
+    private static CommandLine ExecCommand(ExecSpec spec) =>
+        Command(DockerArguments.Exec(spec)) with { Environment = DockerArguments.ExecEnvironment(spec) };
+
+    private async Task LongAsync(IReadOnlyList<string> arguments, Action<string> onLine, CancellationToken cancel)
+    {
+        var tail = new Queue<string>();
+        var code = await processes.StreamAsync(
+            Command(arguments),
+            line =>
+            {
+                tail.Enqueue(line);
+                if (tail.Count > 20)
+                {
+                    tail.Dequeue();
+                }
+                onLine(line);
+            },
+            cancel
+        );
+        if (code != 0)
+        {
+            throw Explain(arguments, new ProcessResult(code, "", string.Join('\n', tail)));
+        }
+    }
+
+    private Task<ProcessResult> RunAsync(IReadOnlyList<string> arguments, TimeSpan limit, CancellationToken cancel) =>
+        processes.CaptureAsync(Command(arguments), limit, cancel: cancel);
+
+    private async Task<ProcessResult> CheckedAsync(IReadOnlyList<string> arguments, TimeSpan limit, CancellationToken cancel)
+    {
+        var result = await RunAsync(arguments, limit, cancel);
+        return result.ExitCode == 0 ? result : throw Explain(arguments, result);
+    }
+
+    private async Task GoneIsFineAsync(IReadOnlyList<string> arguments, CancellationToken cancel)
+    {
+        var result = await RunAsync(arguments, _change, cancel);
+        if (result.ExitCode != 0 && !Lines(result.Error).All(IsMissing))
+        {
+            throw Explain(arguments, result);
+        }
+    }
+
+    private static Exception Explain(IReadOnlyList<string> arguments, ProcessResult result)
+    {
+        if (
+            result.Error.Contains("Cannot connect to the Docker daemon", StringComparison.OrdinalIgnoreCase)
+            || result.Error.Contains("failed to connect to the docker API", StringComparison.OrdinalIgnoreCase)
+            || result.Error.Contains("permission denied while trying to connect", StringComparison.OrdinalIgnoreCase)
+        )
+        {
+            return new UserError(
+                "Docker does not answer.",
+                Lines(result.Error).FirstOrDefault(),
+                "Start its service (sudo systemctl start docker), or choose another engine: --engine bubblewrap"
+            );
+        }
+        return new ProcessError(Command(arguments), result);
+    }
+
+    private static bool IsMissing(string line) =>
+        line.Contains("No such container", StringComparison.OrdinalIgnoreCase)
+        || line.Contains("No such object", StringComparison.OrdinalIgnoreCase)
+        || line.Contains("is not running", StringComparison.OrdinalIgnoreCase)
+        || line.Contains("removal of container", StringComparison.OrdinalIgnoreCase);
+
+    private static IEnumerable<string> Lines(string text) =>
+        text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+}

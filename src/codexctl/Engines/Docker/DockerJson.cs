@@ -1,0 +1,110 @@
+using System.Globalization;
+using System.Text.Json;
+
+namespace Codexctl.Engines.Docker;
+
+/// <summary>Reads what `docker … inspect` prints. Tolerant: what is missing or new is no error, what is no JSON is.</summary>
+internal static class DockerJson
+{
+    public static List<ContainerInfo> Containers(string json) => [.. Elements(json).Select(Container)];
+
+    public static List<ImageInfo> Images(string json, string name) =>
+        [
+            .. Elements(json)
+                .Select(image => new ImageInfo(
+                    name,
+                    Text(image, "Id") ?? "",
+                    Labels(Child(image, "Config")),
+                    Child(image, "Size") is { ValueKind: JsonValueKind.Number } size ? size.GetInt64() : null,
+                    Time(Text(image, "Created"))
+                )),
+        ];
+
+    private static ContainerInfo Container(JsonElement container)
+    {
+        var config = Child(container, "Config");
+        var state = Child(container, "State");
+        return new ContainerInfo(
+            (Text(container, "Name") ?? "").TrimStart('/'),
+            State(state),
+            Text(config, "Image") ?? Text(container, "ImageName") ?? "",
+            Labels(config),
+            WorkdirReadOnly(Child(container, "Mounts")),
+            Time(Text(container, "Created"))
+        );
+    }
+
+    private static ContainerState State(JsonElement state) =>
+        Text(state, "Status") switch
+        {
+            "running" => ContainerState.Running,
+            "created" or "exited" or "dead" or "configured" or "stopped" or "initialized" => ContainerState.Stopped,
+            null when Child(state, "Running").ValueKind == JsonValueKind.True => ContainerState.Running,
+            null when Child(state, "Running").ValueKind == JsonValueKind.False => ContainerState.Stopped,
+            _ => ContainerState.Unknown,
+        };
+
+    private static bool? WorkdirReadOnly(JsonElement mounts)
+    {
+        if (mounts.ValueKind != JsonValueKind.Array)
+        {
+            return null;
+        }
+        foreach (var mount in mounts.EnumerateArray())
+        {
+            if (Text(mount, "Destination") == Box.Workdir)
+            {
+                return Child(mount, "RW").ValueKind switch
+                {
+                    JsonValueKind.True => false,
+                    JsonValueKind.False => true,
+                    _ => null,
+                };
+            }
+        }
+        return null;
+    }
+
+    private static Dictionary<string, string> Labels(JsonElement config)
+    {
+        var labels = new Dictionary<string, string>(StringComparer.Ordinal);
+        if (Child(config, "Labels") is { ValueKind: JsonValueKind.Object } values)
+        {
+            foreach (var label in values.EnumerateObject().Where(label => label.Value.ValueKind == JsonValueKind.String))
+            {
+                labels[label.Name] = label.Value.GetString()!;
+            }
+        }
+        return labels;
+    }
+
+    private static List<JsonElement> Elements(string json)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(json);
+            if (document.RootElement.ValueKind != JsonValueKind.Array)
+            {
+                throw new JsonException("not a list");
+            }
+            return [.. document.RootElement.EnumerateArray().Where(e => e.ValueKind == JsonValueKind.Object).Select(e => e.Clone())];
+        }
+        catch (JsonException error)
+        {
+            throw new UserError(
+                "The container engine answered with something that is not the expected JSON.",
+                $"{error.Message} It began with: {json.Trim()[..Math.Min(80, json.Trim().Length)]}",
+                "Check the engine by itself (docker version), or choose another one with --engine."
+            );
+        }
+    }
+
+    private static JsonElement Child(JsonElement element, string name) =>
+        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var child) ? child : default;
+
+    private static string? Text(JsonElement element, string name) =>
+        Child(element, name) is { ValueKind: JsonValueKind.String } text ? text.GetString() : null;
+
+    private static DateTimeOffset? Time(string? text) =>
+        DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) && time.Year > 1 ? time : null;
+}

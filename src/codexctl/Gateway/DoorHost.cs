@@ -1,0 +1,111 @@
+using Codexctl.Gateway.Egress;
+using Codexctl.Gateway.Recording;
+using Codexctl.Policy;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+
+namespace Codexctl.Gateway;
+
+/// <summary>
+/// The door: one Unix socket. Connections that begin as a proxy's do (CONNECT, or a target with a host) go to the egress
+/// proxy, all others are HTTP requests to the model route.
+/// </summary>
+internal sealed class DoorHost(RequestDelegate model, EgressProxy egress) : IAsyncDisposable
+{
+    private readonly Lock _gate = new();
+    private WebApplication? _application;
+
+    /// <summary>What the box may reach at this moment.</summary>
+    public AllowList AllowList { get; private set; } = AllowList.Empty;
+
+    public void Allow(IReadOnlyList<string> entries)
+    {
+        lock (_gate)
+        {
+            AllowList = AllowList.With(entries);
+        }
+    }
+
+    public async Task StartAsync(string socket)
+    {
+        // The empty builder reads no settings from the environment or from files in the working directory, which a box could have written.
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(1));
+        builder.WebHost.UseKestrelCore();
+        builder.WebHost.ConfigureKestrel(options =>
+        {
+            options.AddServerHeader = false;
+            options.Limits.MaxRequestBodySize = null;
+            options.Limits.MinRequestBodyDataRate = null;
+            options.Limits.MinResponseDataRate = null;
+            options.Limits.MaxConcurrentConnections = null;
+            options.ListenUnixSocket(
+                socket,
+                listen =>
+                {
+                    listen.Protocols = HttpProtocols.Http1;
+                    listen.Use(next => connection => DispatchAsync(connection, next));
+                }
+            );
+        });
+        _application = builder.Build();
+        _application.Run(context => context.Request.Path == "/codexctl/alive" ? AliveAsync(context) : model(context));
+        await _application.StartAsync();
+        // The relay in the box runs under our own user id; nobody else is to connect.
+        File.SetUnixFileMode(socket, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+    }
+
+    public Task StopAsync() => _application?.StopAsync() ?? Task.CompletedTask;
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_application is not null)
+        {
+            await _application.DisposeAsync();
+        }
+    }
+
+    private async Task DispatchAsync(ConnectionContext connection, ConnectionDelegate next)
+    {
+        var input = connection.Transport.Input;
+        while (true)
+        {
+            var read = await input.ReadAsync(connection.ConnectionClosed);
+            var kind = FirstLine.Sniff(read.Buffer);
+            // Nothing is consumed: whoever serves the connection reads it from its first byte.
+            input.AdvanceTo(read.Buffer.Start, kind == ConnectionKind.Unknown ? read.Buffer.End : read.Buffer.Start);
+            if (kind == ConnectionKind.Egress)
+            {
+                await egress.HandleAsync(connection.Transport, connection.ConnectionClosed);
+                return;
+            }
+            if (kind == ConnectionKind.Http || read.IsCompleted)
+            {
+                await next(connection);
+                return;
+            }
+        }
+    }
+
+    /// <summary>Process 1 of the box holds this request open: while it lasts, the gateway lives.</summary>
+    private static async Task AliveAsync(HttpContext context)
+    {
+        var lifetime = context.RequestServices.GetRequiredService<IHostApplicationLifetime>();
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, lifetime.ApplicationStopping);
+        await context.Response.WriteAsync("alive\n", end.Token);
+        await context.Response.Body.FlushAsync(end.Token);
+        try
+        {
+            await Task.Delay(Timeout.Infinite, end.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            // The one way this ends: one of the two sides goes.
+        }
+    }
+}

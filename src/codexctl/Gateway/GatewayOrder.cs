@@ -1,0 +1,46 @@
+using System.Text.Json.Serialization;
+using Codexctl.Gateway.Recording;
+
+namespace Codexctl.Gateway;
+
+/// <summary>What a gateway is told when it is launched; kept in gateway.json for the next front end that must launch it again.</summary>
+/// <param name="Engine">The engine that stops the container at the end.</param>
+/// <param name="ModelUrl">The model server's address on the host, without /v1.</param>
+/// <param name="Allow">Allow list entries as typed.</param>
+/// <param name="Temporary">The container is removed at the end.</param>
+/// <param name="Scripted">The built-in scripted model answers instead of a server (`demo`).</param>
+public sealed record GatewayOrder(string Engine, string Container, string ModelUrl, IReadOnlyList<string> Allow, bool Temporary, bool Scripted);
+
+/// <summary>A line from a front end to its gateway.</summary>
+/// <param name="Do">join, finish or stop.</param>
+/// <param name="Session">The run's name (join).</param>
+/// <param name="Kill">The front end ended by a signal; whatever is left of its command is to be ended too (finish).</param>
+public sealed record ControlRequest(
+    string Do,
+    string? Session = null,
+    string? ModelUrl = null,
+    IReadOnlyList<string>? Allow = null,
+    bool Kill = false
+);
+
+/// <summary>The gateway's answer, a line.</summary>
+/// <param name="Last">Nobody else uses the container: it is stopped now, and the connection closes when that is done (finish).</param>
+/// <param name="Kept">Somebody joined meanwhile, so the container stays: no need to wait.</param>
+/// <param name="Stopping">The person stopped the container; the gateway's end is no accident.</param>
+public sealed record ControlReply(
+    bool Ok,
+    string? Error = null,
+    bool Last = false,
+    Receipt? Receipt = null,
+    bool Kept = false,
+    bool Stopping = false
+);
+
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull
+)]
+[JsonSerializable(typeof(GatewayOrder))]
+[JsonSerializable(typeof(ControlRequest))]
+[JsonSerializable(typeof(ControlReply))]
+internal sealed partial class GatewayJson : JsonSerializerContext;

@@ -1,0 +1,36 @@
+using Codexctl.Engines;
+using Codexctl.Processes;
+using Codexctl.Settings;
+
+namespace Codexctl.Gateway;
+
+/// <summary>Puts a gateway together from its order and runs it; tells the launcher on the ready pipe how that went.</summary>
+internal static class GatewayStart
+{
+    public static async Task RunAsync(
+        Paths paths,
+        GatewayLauncher launcher,
+        HostEnvironment environment,
+        IContainerEngine engine,
+        string container,
+        TimeProvider clock
+    )
+    {
+        using var ready = ReadyPipe.Open();
+        try
+        {
+            var order =
+                launcher.LastOrder(engine.Name, container)
+                ?? throw new UserError($"There is no order for a gateway of {container}.", "Gateways are started by codexctl run.");
+            var files = paths.Container(engine.Name, container);
+            await using var parts = await GatewayParts.MakeAsync(order, files, environment, clock);
+            var process = new GatewayProcess(order, files, engine, parts.Door, parts.Tally, clock);
+            await process.RunAsync(() => ready.Say("ready"));
+        }
+        catch (Exception error) when (error is UserError or IOException or UnauthorizedAccessException)
+        {
+            ready.Say(error.Message);
+            throw;
+        }
+    }
+}

@@ -1,0 +1,41 @@
+using Codexctl.Engines;
+using Codexctl.Settings;
+
+namespace Codexctl.Sessions;
+
+/// <summary>The variables that a command in the box gets: those named here, and nothing else of the host's.</summary>
+public static class BoxEnvironment
+{
+    private static readonly string[] _fromHost = ["TERM", "COLORTERM", "NO_COLOR", "TZ"];
+
+    public static IReadOnlyDictionary<string, string> For(HostEnvironment host, BoxNetwork network)
+    {
+        var variables = new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["HOME"] = Box.Home,
+            ["USER"] = "coder",
+            ["LOGNAME"] = "coder",
+            ["SHELL"] = "/bin/bash",
+            ["LANG"] = "C.UTF-8",
+            ["CODEX_HOME"] = Box.LocalCodexHome,
+        };
+        foreach (var name in _fromHost)
+        {
+            if (host[name] is { } value)
+            {
+                variables[name] = value;
+            }
+        }
+        if (network == BoxNetwork.None)
+        {
+            // Also where nothing is allowed: a program that tries gets the proxy's explanation instead of a riddle about DNS.
+            var proxy = $"http://127.0.0.1:{Box.ProxyPort}";
+            foreach (var name in (string[])["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"])
+            {
+                variables[name] = proxy;
+            }
+            variables["NO_PROXY"] = variables["no_proxy"] = "localhost,127.0.0.1,::1";
+        }
+        return variables;
+    }
+}

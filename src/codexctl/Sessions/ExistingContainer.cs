@@ -1,0 +1,26 @@
+using Codexctl.Engines;
+using Codexctl.Gateway;
+using Codexctl.Models;
+using Codexctl.Processes;
+using Codexctl.Settings;
+
+namespace Codexctl.Sessions;
+
+/// <summary>A request that asks for a container exactly as it is, read back from its labels.</summary>
+internal static class ExistingContainer
+{
+    public static RunRequest Request(ContainerInfo container, GatewayOrder? last, HostEnvironment environment) =>
+        new()
+        {
+            Workdir = new Workdir(WorkdirLabel.Read(container)!, []),
+            Name = container.Name,
+            Image = container.Label(ContainerLabels.Image) ?? container.Image,
+            User = new BoxUser(Libc.GetUserId(), Libc.GetGroupId()),
+            ReadOnly = container.WorkdirReadOnly ?? container.Label(ContainerLabels.ReadOnly) == "true",
+            Network = container.Label(ContainerLabels.Network) == "full" ? BoxNetwork.Full : BoxNetwork.None,
+            ModelUrl = last is not null ? new Uri(last.ModelUrl) : ModelAddress.Resolve(null, environment),
+            Allow = last?.Allow ?? [],
+            Command = [],
+            Environment = new Dictionary<string, string>(StringComparer.Ordinal),
+        };
+}

@@ -1,0 +1,47 @@
+using Codexctl.Engines;
+
+namespace Codexctl.Sessions;
+
+/// <summary>What a person asked of `run`, after arguments and settings were put together. Nothing here was looked up yet.</summary>
+public sealed record RunRequest
+{
+    public required Workdir Workdir { get; init; }
+
+    /// <summary>`--name`; null for the folder's name.</summary>
+    public string? Name { get; init; }
+
+    public required string Image { get; init; }
+
+    public required BoxUser User { get; init; }
+
+    public bool Temporary { get; init; }
+
+    public bool ReadOnly { get; init; }
+
+    public BoxNetwork Network { get; init; }
+
+    public decimal? Cpus { get; init; }
+
+    public long? MemoryBytes { get; init; }
+
+    /// <summary>The host's address of the model server, without /v1.</summary>
+    public required Uri ModelUrl { get; init; }
+
+    /// <summary>What `--allow` named: hosts, patterns, presets.</summary>
+    public IReadOnlyList<string> Allow { get; init; } = [];
+
+    /// <summary>Program and arguments for the box.</summary>
+    public required IReadOnlyList<string> Command { get; init; }
+
+    /// <summary>Variables for the command, by name.</summary>
+    public required IReadOnlyDictionary<string, string> Environment { get; init; }
+
+    /// <summary>Both standard input and output are terminals.</summary>
+    public bool Terminal { get; init; }
+
+    /// <summary>The built-in scripted model answers instead of a server (`demo`).</summary>
+    public bool Scripted { get; init; }
+
+    /// <summary>The command is Codex on the local model, so the model server must be there.</summary>
+    public string? Model { get; init; }
+}

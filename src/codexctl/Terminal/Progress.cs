@@ -1,0 +1,83 @@
+namespace Codexctl.Terminal;
+
+/// <summary>
+/// One line of progress that redraws itself on a terminal; when nobody watches, only its beginning and end are told. Ten
+/// redraws a second at most.
+/// </summary>
+public sealed class Progress(Terminal terminal, string title, TimeProvider clock) : IDisposable
+{
+    private static readonly TimeSpan _pace = TimeSpan.FromMilliseconds(100);
+
+    private readonly Lock _gate = new();
+    private readonly long _started = clock.GetTimestamp();
+    private long _drawn;
+    private bool _any;
+
+    /// <summary>Shows what is being done now.</summary>
+    public void Report(string detail)
+    {
+        lock (_gate)
+        {
+            if (!terminal.TalksToPerson)
+            {
+                if (!_any)
+                {
+                    terminal.Say($"{title}…");
+                }
+                _any = true;
+                return;
+            }
+            if (_any && clock.GetElapsedTime(_drawn) < _pace)
+            {
+                return;
+            }
+            _drawn = clock.GetTimestamp();
+            _any = true;
+            terminal.Talk($"\r\x1b[K{Cut($"codexctl: {title} ({Elapsed()}) {detail}")}");
+        }
+    }
+
+    /// <summary>Bytes of a download.</summary>
+    public void Report(long done, long? total)
+    {
+        var part = total is > 0 ? $" of {total / 1e6:0} MB, {100.0 * done / total:0} %" : " MB";
+        Report($"{done / 1e6:0}{part}");
+    }
+
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            if (_any)
+            {
+                terminal.Talk(terminal.TalksToPerson ? $"\r\x1b[Kcodexctl: {title}: done in {Elapsed()}\n" : $"codexctl: {title}: done in {Elapsed()}\n");
+            }
+        }
+    }
+
+    private string Elapsed()
+    {
+        var time = clock.GetElapsedTime(_started);
+        return time.TotalSeconds < 60 ? $"{time.TotalSeconds:0} s" : $"{(int)time.TotalMinutes} min {time.Seconds} s";
+    }
+
+    // Longer lines would wrap, and a wrapped line cannot be redrawn. Control characters of a build's log must not move the cursor.
+    private static string Cut(string text)
+    {
+        var clean = string.Concat(text.Select(c => char.IsControl(c) ? ' ' : c));
+        var width = Math.Max(40, Width() - 1);
+        return clean.Length <= width ? clean : clean[..width];
+    }
+
+    private static int Width()
+    {
+        try
+        {
+            return Console.WindowWidth > 0 ? Console.WindowWidth : 80;
+        }
+        catch (IOException)
+        {
+            return 80;
+        }
+    }
+}
