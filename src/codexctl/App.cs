@@ -30,7 +30,7 @@ public sealed class App(HostEnvironment environment, Terminal.Terminal terminal,
 
     public Paths Paths { get; } = new(environment);
 
-    public CodexStore Codex => _codex ??= new CodexStore(Paths, Environment, Clock);
+    public CodexStore Codex => _codex ??= new CodexStore(Paths, Environment, Clock, CodexLock.Embedded.ForThisMachine());
 
     public GatewayLauncher Gateways => _gateways ??= new GatewayLauncher(Processes, Paths, Self.Command, Clock);
 
@@ -54,8 +54,10 @@ public sealed class App(HostEnvironment environment, Terminal.Terminal terminal,
     /// <summary>The pinned Codex, downloaded if it is not here yet; the person sees how far it is.</summary>
     public async Task<CodexFiles> CodexFilesAsync(CancellationToken cancel)
     {
-        using var progress = new Terminal.Progress(Terminal, $"downloading Codex {Codex.Version}", Clock);
-        return await Codex.EnsureAsync(new DownloadView(progress), cancel);
+        using var progress = new Terminal.Progress(Terminal, $"downloading Codex {Codex.Release.Version}", Clock);
+        var files = await Codex.EnsureAsync(new DownloadView(progress, Terminal), cancel);
+        progress.Succeeded();
+        return files;
     }
 
     public SessionRunner Sessions(IContainerEngine engine) =>
@@ -65,7 +67,7 @@ public sealed class App(HostEnvironment environment, Terminal.Terminal terminal,
                 engine,
                 Gateways,
                 (image, cancel) => ImageMaking.MakeAsync(this, engine, image, cancel),
-                (files, cancel) => BoxFiles.PrepareAsync(this, engine, files, cancel),
+                BoxFiles.Prepare,
                 Terminal.Say
             )
         );

@@ -7,8 +7,6 @@ namespace Codexctl.Commands;
 /// <summary>`codexctl build`: makes the images.</summary>
 public static class Build
 {
-    public sealed record Options(IReadOnlyList<string> Images, bool Rebuild, bool PullBase, bool RefreshBase, string? Base);
-
     public static Command Create(App app)
     {
         var image = new Option<string[]>("--image") { Description = "An image to build; can be repeated (default: all)", HelpName = "NAME" };
@@ -23,12 +21,12 @@ public static class Build
                 RunAsync(
                     app,
                     parsed.GetValue(engine),
-                    new Options(
-                        parsed.GetValue(image) ?? [],
+                    parsed.GetValue(image) ?? [],
+                    new ImageOptions(
+                        parsed.GetValue(baseImage),
                         parsed.GetValue(rebuild),
                         parsed.GetValue(pullBase),
-                        parsed.GetValue(refreshBase),
-                        parsed.GetValue(baseImage)
+                        parsed.GetValue(refreshBase)
                     ),
                     cancel
                 )
@@ -36,25 +34,28 @@ public static class Build
         return command;
     }
 
-    private static async Task<int> RunAsync(App app, string? engineName, Options options, CancellationToken cancel)
+    private static async Task<int> RunAsync(
+        App app,
+        string? engineName,
+        IReadOnlyList<string> names,
+        ImageOptions options,
+        CancellationToken cancel
+    )
     {
-        foreach (var name in options.Images)
-        {
-            ImageMaking.CheckName(name);
-        }
+        var recipes = names.Count > 0 ? [.. names.Select(ImageMaking.CheckName)] : ImageCatalogue.All;
         if (await app.EngineAsync(engineName, cancel) is not IImageEngine engine)
         {
             app.Terminal.Say("bubblewrap needs no images: its boxes use this machine's own system, read-only.");
             return ExitCodes.Ok;
         }
-        foreach (var name in options.Images.Count > 0 ? options.Images : ImageCatalogue.Names)
+        foreach (var recipe in recipes)
         {
-            if (!options.Rebuild && await engine.InspectImageAsync(name, cancel) is not null)
+            if (!options.NoCache && await engine.InspectImageAsync(recipe.Name, cancel) is not null)
             {
-                app.Terminal.Say($"{name} exists already; --rebuild makes it anew.");
+                app.Terminal.Say($"{recipe.Name} exists already; --rebuild makes it anew.");
                 continue;
             }
-            await ImageMaking.BuildAsync(app, engine, name, options, cancel);
+            await ImageMaking.BuildAsync(app, engine, recipe, options, cancel);
         }
         return ExitCodes.Ok;
     }

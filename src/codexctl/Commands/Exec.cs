@@ -1,8 +1,5 @@
 using System.CommandLine;
 using Codexctl.Engines;
-using Codexctl.Gateway;
-using Codexctl.Models;
-using Codexctl.Processes;
 using Codexctl.Sessions;
 
 namespace Codexctl.Commands;
@@ -44,26 +41,12 @@ public static class Exec
             );
         }
         var shell = app.Environment["CODEX_SHELL"] ?? "bash";
-        var network = container.Label(ContainerLabels.Network) == "full" ? BoxNetwork.Full : BoxNetwork.None;
-        var spec = new ExecSpec(
-            container.Name,
-            app.Line.Rest.Count == 0 ? BoxCommand.Shell(shell) : BoxCommand.Typed(app.Line.Rest, shell),
-            new BoxUser(Libc.GetUserId(), Libc.GetGroupId()),
-            root,
-            app.Terminal.IsInteractive,
-            BoxEnvironment.For(app.Environment, network),
-            SessionRunner.NewSession()
-        );
-        var order =
-            app.Gateways.LastOrder(engine.Name, container.Name)
-            ?? new GatewayOrder(
-                engine.Name,
-                container.Name,
-                ModelAddress.Resolve(null, app.Environment).AbsoluteUri.TrimEnd('/'),
-                [],
-                Temporary: false,
-                Scripted: false
-            );
-        return (await app.Sessions(engine).ExecAsync(container, order, spec, cancel)).ExitCode;
+        var command = app.Line.Rest.Count == 0 ? BoxCommand.Shell(shell) : BoxCommand.Typed(app.Line.Rest, shell);
+        var last = app.Gateways.LastOrder(engine.Name, container.Name);
+        var request = ExistingContainer.Request(container, last, app.Environment);
+        await using var session = await app.Sessions(engine).JoinAsync(container, last, request, cancel);
+        var code = await session.AttachAsync(command, app.Terminal.IsInteractive, root);
+        await session.FinishAsync(CancellationToken.None);
+        return code;
     }
 }

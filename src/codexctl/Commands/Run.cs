@@ -101,9 +101,9 @@ public static class Run
         var request = Request(app, options);
         var engine = await app.EngineAsync(options.Engine, cancel);
         ImageMaking.Check(engine, options.Image);
-        if (request.Model is { } model)
+        if (request.IsCodex)
         {
-            await Preflight.CheckAsync(app, request.ModelUrl, model, cancel);
+            request = request with { Catalog = await Preflight.CheckAsync(app, request.ModelUrl, request.Model, cancel) };
         }
         var result = await app.Sessions(engine).RunAsync(request, cancel);
         app.Terminal.Talk(result.Receipt.Line() + "\n");
@@ -142,7 +142,7 @@ public static class Run
         {
             ContainerNames.Check(name);
         }
-        Policy.AllowList.Empty.With(options.Allow);
+        _ = Policy.AllowList.Parse(options.Allow);
         var shell = app.Environment["CODEX_SHELL"] ?? "bash";
         var codex = line.Kind != RestKind.Cmd && !options.Shell;
         var network = options.Network == "full" ? BoxNetwork.Full : BoxNetwork.None;
@@ -157,7 +157,7 @@ public static class Run
             Network = network,
             Cpus = options.Cpu is { } cpu ? Sizes.Cpus(cpu) : null,
             MemoryBytes = options.Memory is { } memory ? Sizes.Memory(memory) : null,
-            ModelUrl = ModelAddress.Resolve(options.ModelUrl, app.Environment),
+            ModelUrl = ModelServerAddress.Resolve(options.ModelUrl, app.Environment),
             Allow = options.Allow,
             Command =
                 codex ? BoxCommand.Codex(options.Model, line.Rest)
@@ -165,7 +165,8 @@ public static class Run
                 : BoxCommand.Typed(line.Rest, shell),
             Environment = BoxEnvironment.For(app.Environment, network),
             Terminal = app.Terminal.IsInteractive,
-            Model = codex ? options.Model ?? ModelAddress.DefaultModel : null,
+            Model = options.Model ?? BoxCommand.DefaultModel,
+            IsCodex = codex,
         };
     }
 

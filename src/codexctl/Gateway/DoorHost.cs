@@ -27,7 +27,7 @@ internal sealed class DoorHost(RequestDelegate model, EgressProxy egress) : IAsy
     {
         lock (_gate)
         {
-            AllowList = AllowList.With(entries);
+            AllowList = entries.Aggregate(AllowList, (list, entry) => list.Allow(entry));
         }
     }
 
@@ -76,15 +76,15 @@ internal sealed class DoorHost(RequestDelegate model, EgressProxy egress) : IAsy
         while (true)
         {
             var read = await input.ReadAsync(connection.ConnectionClosed);
-            var kind = FirstLine.Sniff(read.Buffer);
+            var kind = EgressSniffer.Look(read.Buffer);
             // Nothing is consumed: whoever serves the connection reads it from its first byte.
-            input.AdvanceTo(read.Buffer.Start, kind == ConnectionKind.Unknown ? read.Buffer.End : read.Buffer.Start);
-            if (kind == ConnectionKind.Egress)
+            input.AdvanceTo(read.Buffer.Start, kind == Sniff.NeedMore ? read.Buffer.End : read.Buffer.Start);
+            if (kind == Sniff.Egress)
             {
                 await egress.HandleAsync(connection.Transport, connection.ConnectionClosed);
                 return;
             }
-            if (kind == ConnectionKind.Http || read.IsCompleted)
+            if (kind == Sniff.Http || read.IsCompleted)
             {
                 await next(connection);
                 return;

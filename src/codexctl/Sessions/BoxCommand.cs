@@ -5,6 +5,9 @@ public static class BoxCommand
 {
     public const string DefaultProfile = "gpt-oss";
 
+    /// <summary>The model of that profile.</summary>
+    public const string DefaultModel = "gpt-oss:20b";
+
     /// <summary>Codex on the local model: `codex --profile gpt-oss …`.</summary>
     /// <param name="model">`--model`; null for the profile's own.</param>
     /// <param name="arguments">What the person gave after `--`.</param>

@@ -17,10 +17,14 @@ internal static class ExistingContainer
             Image = container.Label(ContainerLabels.Image) ?? container.Image,
             User = new BoxUser(Libc.GetUserId(), Libc.GetGroupId()),
             ReadOnly = container.WorkdirReadOnly ?? container.Label(ContainerLabels.ReadOnly) == "true",
-            Network = container.Label(ContainerLabels.Network) == "full" ? BoxNetwork.Full : BoxNetwork.None,
-            ModelUrl = last is not null ? new Uri(last.ModelUrl) : ModelAddress.Resolve(null, environment),
+            Network = Network(container),
+            ModelUrl = last is not null ? new Uri(last.ModelUrl) : ModelServerAddress.Resolve(null, environment),
             Allow = last?.Allow ?? [],
             Command = [],
-            Environment = new Dictionary<string, string>(StringComparer.Ordinal),
+            Environment = BoxEnvironment.For(environment, Network(container)),
+            Model = BoxCommand.DefaultModel,
         };
+
+    private static BoxNetwork Network(ContainerInfo container) =>
+        container.Label(ContainerLabels.Network) == "full" ? BoxNetwork.Full : BoxNetwork.None;
 }

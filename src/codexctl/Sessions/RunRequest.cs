@@ -42,6 +42,12 @@ public sealed record RunRequest
     /// <summary>The built-in scripted model answers instead of a server (`demo`).</summary>
     public bool Scripted { get; init; }
 
-    /// <summary>The command is Codex on the local model, so the model server must be there.</summary>
-    public string? Model { get; init; }
+    /// <summary>The model that Codex begins with; `--model` or the profile's.</summary>
+    public required string Model { get; init; }
+
+    /// <summary>The command is Codex itself, so the model server must be there.</summary>
+    public bool IsCodex { get; init; }
+
+    /// <summary>Codex's model catalogue as the server's state gives it; null to keep what the container has.</summary>
+    public ReadOnlyMemory<byte>? Catalog { get; init; }
 }

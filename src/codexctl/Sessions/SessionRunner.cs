@@ -14,7 +14,7 @@ public sealed record SessionServices(
     IContainerEngine Engine,
     GatewayLauncher Gateways,
     Func<string, CancellationToken, Task> MakeImage,
-    Func<ContainerPaths, CancellationToken, Task> PrepareFiles,
+    Action<RunRequest, ContainerPaths> PrepareFiles,
     Action<string> Say
 );
 
@@ -31,56 +31,34 @@ public sealed class SessionRunner(SessionServices services)
     /// <summary>The whole of `run`: make ready, attach, finish.</summary>
     public async Task<SessionResult> RunAsync(RunRequest request, CancellationToken cancel)
     {
-        var session = NewSession();
-        var (name, lease, link) = await PrepareAsync(request, session, pin: false, cancel);
-        return await AttachAsync(Exec(request, name, session), lease, link, name);
+        await using var session = await OpenAsync(request, cancel);
+        var code = await session.AttachAsync(request.Command, request.Terminal);
+        return new SessionResult(code, session.Container, await session.FinishAsync());
     }
 
-    /// <summary>Like <see cref="RunAsync"/>, but collects the output instead of handing over the terminal.</summary>
-    public async Task<(SessionResult Result, ProcessResult Output)> CaptureAsync(RunRequest request, TimeSpan limit, CancellationToken cancel)
-    {
-        var session = NewSession();
-        var (name, lease, link) = await PrepareAsync(request, session, pin: false, cancel);
-        await using (link)
-        {
-            var kill = true;
-            try
-            {
-                var output = await services.Engine.CaptureAsync(Exec(request, name, session), limit, cancel);
-                kill = false;
-                return (new SessionResult(output.ExitCode, name, await link.FinishAsync(lease, kill, cancel)), output);
-            }
-            finally
-            {
-                if (kill)
-                {
-                    await link.FinishAsync(lease, kill, CancellationToken.None);
-                }
-            }
-        }
-    }
+    /// <summary>Makes everything ready for commands in the box.</summary>
+    public Task<Session> OpenAsync(RunRequest request, CancellationToken cancel) => PrepareAsync(request, pin: false, cancel);
 
     /// <summary>`start`: the container runs, with its gateway, until `stop`.</summary>
     public async Task<string> StartAsync(RunRequest request, CancellationToken cancel)
     {
-        var (name, lease, link) = await PrepareAsync(request, NewSession(), pin: true, cancel);
-        await using (link)
-        {
-            await link.FinishAsync(lease, kill: false, cancel);
-        }
-        return name;
+        await using var session = await PrepareAsync(request, pin: true, cancel);
+        await session.FinishAsync(cancel);
+        return session.Container;
     }
 
-    /// <summary>`exec` and `su-exec`: one more command in a running container.</summary>
-    public async Task<SessionResult> ExecAsync(ContainerInfo container, GatewayOrder order, ExecSpec spec, CancellationToken cancel)
+    /// <summary>Joins a running container, for `exec` and `su-exec`.</summary>
+    public async Task<Session> JoinAsync(ContainerInfo container, GatewayOrder? last, RunRequest request, CancellationToken cancel)
     {
-        FileLock lease;
-        GatewayLink link;
+        var files = services.Paths.Container(EngineName, container.Name);
+        var name = NewSession();
+        // As the running gateway was told; it is launched again with the same if it died.
+        var order = last ?? Order(request, container.Name);
         using (await TakeTurnAsync())
         {
-            services.Paths.Container(EngineName, container.Name).Prepare();
-            lease =
-                FileLock.TryTake(services.Paths.Container(EngineName, container.Name).Lease, shared: true)
+            files.Prepare();
+            var lease =
+                FileLock.TryTake(files.Lease, shared: true)
                 ?? throw new UserError(
                     $"The container {container.Name} is being stopped.",
                     "Its last run just ended.",
@@ -89,7 +67,7 @@ public sealed class SessionRunner(SessionServices services)
                 );
             try
             {
-                link = await services.Gateways.OpenAsync(order, spec.Session, cancel);
+                return new Session(services.Engine, request, container.Name, name, lease, await services.Gateways.OpenAsync(order, name, cancel));
             }
             catch
             {
@@ -97,7 +75,6 @@ public sealed class SessionRunner(SessionServices services)
                 throw;
             }
         }
-        return await AttachAsync(spec, lease, link, container.Name);
     }
 
     /// <summary>`stop`: ends the container whoever uses it. False when it was not running.</summary>
@@ -134,14 +111,9 @@ public sealed class SessionRunner(SessionServices services)
         }
     }
 
-    public static string NewSession() => Guid.NewGuid().ToString("N")[..12];
+    private static string NewSession() => Guid.NewGuid().ToString("N")[..12];
 
-    private async Task<(string Name, FileLock Lease, GatewayLink Link)> PrepareAsync(
-        RunRequest request,
-        string session,
-        bool pin,
-        CancellationToken cancel
-    )
+    private async Task<Session> PrepareAsync(RunRequest request, bool pin, CancellationToken cancel)
     {
         var candidates = SessionPlanner.Candidates(request);
         for (var tries = 0; ; tries++)
@@ -150,7 +122,7 @@ public sealed class SessionRunner(SessionServices services)
             {
                 using (await TakeTurnAsync())
                 {
-                    return await PrepareInTurnAsync(request, candidates, session, pin, cancel);
+                    return await PrepareInTurnAsync(request, candidates, pin, cancel);
                 }
             }
             catch (ImageMissingException missing) when (tries < TriesForAName)
@@ -165,10 +137,9 @@ public sealed class SessionRunner(SessionServices services)
         }
     }
 
-    private async Task<(string Name, FileLock Lease, GatewayLink Link)> PrepareInTurnAsync(
+    private async Task<Session> PrepareInTurnAsync(
         RunRequest request,
         IReadOnlyList<string> candidates,
-        string session,
         bool pin,
         CancellationToken cancel
     )
@@ -191,23 +162,14 @@ public sealed class SessionRunner(SessionServices services)
             {
                 services.Say(notice);
             }
-            if (plan.Create || plan.Start)
-            {
-                await services.PrepareFiles(files, cancel);
-            }
+            services.PrepareFiles(request, files);
             if (pin)
             {
                 PrivateFile.Write(files.Pinned, "");
             }
-            var order = new GatewayOrder(
-                EngineName,
-                plan.Name,
-                request.ModelUrl.AbsoluteUri.TrimEnd('/'),
-                request.Allow,
-                request.Temporary,
-                request.Scripted
-            );
+            var order = Order(request, plan.Name);
             // The gateway first: from here on somebody is there who stops the container, whatever happens to us.
+            var session = NewSession();
             var link = await services.Gateways.OpenAsync(order, session, cancel);
             try
             {
@@ -225,7 +187,7 @@ public sealed class SessionRunner(SessionServices services)
                 await link.DisposeAsync();
                 throw;
             }
-            return (plan.Name, lease, link);
+            return new Session(services.Engine, request, plan.Name, session, lease, link);
         }
         catch
         {
@@ -238,30 +200,8 @@ public sealed class SessionRunner(SessionServices services)
         }
     }
 
-    private async Task<SessionResult> AttachAsync(ExecSpec spec, FileLock lease, GatewayLink link, string name)
-    {
-        await using (link)
-        {
-            var code = ExitCodes.BeforeCommand;
-            var ended = false;
-            try
-            {
-                code = await services.Engine.ExecAsync(spec);
-                ended = true;
-            }
-            finally
-            {
-                if (!ended)
-                {
-                    await link.FinishAsync(lease, kill: true);
-                }
-            }
-            return new SessionResult(code, name, await link.FinishAsync(lease, kill: code > 128));
-        }
-    }
-
-    private static ExecSpec Exec(RunRequest request, string name, string session) =>
-        new(name, request.Command, request.User, Root: false, request.Terminal, request.Environment, session);
+    private GatewayOrder Order(RunRequest request, string container) =>
+        new(EngineName, container, request.ModelUrl.AbsoluteUri.TrimEnd('/'), request.Allow, request.Temporary, request.Scripted);
 
     private async Task<FileLock> TakeTurnAsync()
     {

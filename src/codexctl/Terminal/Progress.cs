@@ -12,6 +12,7 @@ public sealed class Progress(Terminal terminal, string title, TimeProvider clock
     private readonly long _started = clock.GetTimestamp();
     private long _drawn;
     private bool _any;
+    private bool _ended;
 
     /// <summary>Shows what is being done now.</summary>
     public void Report(string detail)
@@ -44,14 +45,35 @@ public sealed class Progress(Terminal terminal, string title, TimeProvider clock
         Report($"{done / 1e6:0}{part}");
     }
 
+    /// <summary>Ends the line with how long it took.</summary>
+    public void Succeeded() => End($"{title}: done in {Elapsed()}");
+
+    /// <summary>Ends the line; the error itself is told elsewhere.</summary>
+    public void Failed() => End($"{title}: failed after {Elapsed()}");
+
+    /// <summary>Clears a line that was neither ended well nor badly (Ctrl-C).</summary>
     public void Dispose()
     {
         lock (_gate)
         {
-            if (_any)
+            if (_any && !_ended && terminal.TalksToPerson)
             {
-                terminal.Talk(terminal.TalksToPerson ? $"\r\x1b[Kcodexctl: {title}: done in {Elapsed()}\n" : $"codexctl: {title}: done in {Elapsed()}\n");
+                terminal.Talk("\r\x1b[K");
             }
+            _ended = true;
+        }
+    }
+
+    // A step that never had anything to report was too quick to be worth a line.
+    private void End(string text)
+    {
+        lock (_gate)
+        {
+            if (_any && !_ended)
+            {
+                terminal.Talk(terminal.TalksToPerson ? $"\r\x1b[Kcodexctl: {text}\n" : $"codexctl: {text}\n");
+            }
+            _ended = true;
         }
     }
 

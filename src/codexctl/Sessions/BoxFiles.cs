@@ -1,0 +1,59 @@
+using System.Text;
+using Codexctl.Engines;
+using Codexctl.Models;
+
+namespace Codexctl.Sessions;
+
+/// <summary>Writes what the box mounts read-only at /etc/codex. Replaced file by file, so that a running Codex never reads half of one.</summary>
+public static class BoxFiles
+{
+    private const string Catalog = "catalog.json";
+
+    public static void Prepare(RunRequest request, ContainerPaths files)
+    {
+        var profiles = Path.Combine(files.CodexConfig, "profiles");
+        MakeReadable(files.CodexConfig);
+        MakeReadable(profiles);
+        var catalog = Path.Combine(files.CodexConfig, Catalog);
+        if (request.Catalog is { } rendered)
+        {
+            Write(catalog, rendered.Span);
+        }
+        else if (!File.Exists(catalog))
+        {
+            Write(catalog, CodexCatalog.Render([new LocalModel(request.Model)]));
+        }
+        Write(
+            Path.Combine(files.CodexConfig, "config.toml"),
+            CodexConfiguration.Local(new LocalCodex(request.Model, $"{Box.CodexConfig}/{Catalog}"))
+        );
+        foreach (var (name, text) in CodexConfiguration.Profiles())
+        {
+            Write(Path.Combine(profiles, name), text);
+        }
+    }
+
+    private static void Write(string path, string text) => Write(path, Encoding.UTF8.GetBytes(text));
+
+    private static void Write(string path, ReadOnlySpan<byte> content)
+    {
+        if (!File.Exists(path) || !content.SequenceEqual(File.ReadAllBytes(path)))
+        {
+            PrivateFile.Write(path, content);
+        }
+        // The box's user may be another one than ours; nothing here is secret, and the folder above is ours alone.
+        if (!OperatingSystem.IsWindows())
+        {
+            File.SetUnixFileMode(path, (UnixFileMode)0b110_100_100);
+        }
+    }
+
+    private static void MakeReadable(string folder)
+    {
+        Directory.CreateDirectory(folder);
+        if (!OperatingSystem.IsWindows())
+        {
+            File.SetUnixFileMode(folder, (UnixFileMode)0b111_101_101);
+        }
+    }
+}

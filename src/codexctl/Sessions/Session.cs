@@ -1,0 +1,59 @@
+using Codexctl.Engines;
+using Codexctl.Gateway;
+using Codexctl.Gateway.Recording;
+using Codexctl.Processes;
+
+namespace Codexctl.Sessions;
+
+/// <summary>
+/// A run that is ready: the container is up, its gateway knows of us, and our lease keeps both. Disposed without a finish
+/// (an error, Ctrl-C before the command), it counts as ended by force.
+/// </summary>
+public sealed class Session(
+    IContainerEngine engine,
+    RunRequest request,
+    string container,
+    string name,
+    FileLock lease,
+    GatewayLink link
+) : IAsyncDisposable
+{
+    private bool _endedByForce;
+    private bool _finished;
+
+    public string Container { get; } = container;
+
+    /// <summary>Hands the terminal (or the pipes) to a command; returns its exit code.</summary>
+    public async Task<int> AttachAsync(IReadOnlyList<string> command, bool terminal, bool root = false)
+    {
+        _endedByForce = true;
+        var code = await engine.ExecAsync(Exec(command, terminal, root));
+        // Above 128 a signal ended it, perhaps only the engine's client: what is left inside must go too.
+        _endedByForce = code > 128;
+        return code;
+    }
+
+    /// <summary>Runs a command without a terminal and collects what it says.</summary>
+    public Task<ProcessResult> CaptureAsync(IReadOnlyList<string> command, TimeSpan limit, CancellationToken cancel) =>
+        engine.CaptureAsync(Exec(command, terminal: false, root: false), limit, cancel);
+
+    /// <summary>Gives the lease back; the last one out waits until the container is stopped.</summary>
+    public Task<Receipt> FinishAsync(CancellationToken cancel = default)
+    {
+        _finished = true;
+        return link.FinishAsync(lease, _endedByForce, cancel);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_finished)
+        {
+            _endedByForce = true;
+            await FinishAsync();
+        }
+        await link.DisposeAsync();
+    }
+
+    private ExecSpec Exec(IReadOnlyList<string> command, bool terminal, bool root) =>
+        new(Container, command, request.User, root, terminal, request.Environment, name);
+}
