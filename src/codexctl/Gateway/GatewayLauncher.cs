@@ -9,11 +9,13 @@ public sealed class GatewayLauncher(IProcesses processes, Paths paths, Func<IRea
     /// <summary>A gateway listens after about 30 ms; under heavy load, or built without AOT, it takes longer.</summary>
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(30);
 
+    internal DateTimeOffset Now => clock.GetUtcNow();
+
     /// <summary>Launches the container's gateway if none answers, and joins it under the name of this run.</summary>
     /// <remarks>The caller holds the container's lease and the engine's preparation lock.</remarks>
     public async Task<GatewayLink> OpenAsync(GatewayOrder order, string session, CancellationToken cancel)
     {
-        var started = clock.GetUtcNow();
+        var started = Now;
         var socket = await ConnectOrLaunchAsync(order, cancel);
         return await GatewayLink.JoinAsync(this, order, session, socket, started);
     }

@@ -67,7 +67,7 @@ public sealed class GatewayLink : IAsyncDisposable
         }
         return receipt switch
         {
-            null => Receipt.Incomplete(_started, "the gateway died before it could tell"),
+            null => Receipt.From(TallySnapshot.Zero, _started, _launcher.Now, "the gateway died before it could tell"),
             _ when _died => receipt with { Complete = false, Reason = "the gateway died during the run" },
             _ => receipt,
         };

@@ -14,7 +14,7 @@ namespace Codexctl.Gateway;
 /// <remarks>
 /// Closing happens under the exclusive lease, so a run that arrives meanwhile waits for the end and finds a clean state.
 /// </remarks>
-internal sealed class GatewayProcess(GatewayOrder order, ContainerPaths files, IContainerEngine engine, DoorHost door, Tally tally, TimeProvider clock)
+internal sealed class GatewayProcess(GatewayOrder order, ContainerPaths files, IContainerEngine engine, GatewayParts parts, TimeProvider clock, Action<string> log)
 {
     private static readonly TimeSpan _stopLimit = TimeSpan.FromMinutes(1);
 
@@ -33,7 +33,7 @@ internal sealed class GatewayProcess(GatewayOrder order, ContainerPaths files, I
         // Left behind by a gateway that was killed; the lock says that none is alive.
         File.Delete(files.DoorSocket);
         File.Delete(files.ControlSocket);
-        await door.StartAsync(files.DoorSocket);
+        await parts.Door.StartAsync(files.DoorSocket);
         using var listener = Listen(files.ControlSocket);
         _ = AcceptAsync(listener);
         ready();
@@ -45,7 +45,7 @@ internal sealed class GatewayProcess(GatewayOrder order, ContainerPaths files, I
             await connection.SendAsync(new ControlReply(Ok: true, Stopping: true));
         }
         await StopContainerAsync();
-        await door.StopAsync();
+        await parts.Door.StopAsync();
         File.Delete(files.DoorSocket);
         File.Delete(files.ControlSocket);
     }
@@ -86,7 +86,7 @@ internal sealed class GatewayProcess(GatewayOrder order, ContainerPaths files, I
         catch (Exception error) when (error is UserError or ProcessError or OperationCanceledException)
         {
             // Nobody is there to be told; the log keeps it, and the next run finds the container and goes on with it.
-            await Console.Error.WriteLineAsync($"{clock.GetUtcNow():O} stopping {order.Container} failed: {error.Message}");
+            log($"{clock.GetUtcNow():O} stopping {order.Container} failed: {error.Message}");
         }
     }
 
@@ -148,9 +148,9 @@ internal sealed class GatewayProcess(GatewayOrder order, ContainerPaths files, I
                 );
             case "join":
                 connection.Session = request.Session;
-                connection.AtJoin = tally.Snapshot();
+                connection.AtJoin = parts.Tally.Snapshot();
                 connection.Joined = clock.GetUtcNow();
-                door.Allow(request.Allow ?? []);
+                parts.Door.Allow(request.Allow ?? []);
                 _connections[connection] = true;
                 foreach (var waiting in _connections.Keys.Where(other => other.Finished))
                 {
@@ -167,7 +167,12 @@ internal sealed class GatewayProcess(GatewayOrder order, ContainerPaths files, I
                 return new ControlReply(
                     Ok: true,
                     Last: !others && !File.Exists(files.Pinned),
-                    Receipt: Receipt.Between(before, tally.Snapshot(), connection.Joined, clock.GetUtcNow())
+                    Receipt: Receipt.From(
+                        parts.Tally.Snapshot().Since(before),
+                        connection.Joined,
+                        clock.GetUtcNow(),
+                        parts.RecordingFailure is { } failure ? $"the recording stopped ({failure})" : null
+                    )
                 );
             case "stop":
                 _stopAsked.TrySetResult();
@@ -191,7 +196,7 @@ internal sealed class GatewayProcess(GatewayOrder order, ContainerPaths files, I
         }
         catch (Exception error) when (error is UserError or ProcessError or OperationCanceledException)
         {
-            await Console.Error.WriteLineAsync($"{clock.GetUtcNow():O} ending session {session} failed: {error.Message}");
+            log($"{clock.GetUtcNow():O} ending session {session} failed: {error.Message}");
         }
     }
 

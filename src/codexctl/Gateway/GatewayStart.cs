@@ -13,7 +13,8 @@ internal static class GatewayStart
         HostEnvironment environment,
         IContainerEngine engine,
         string container,
-        TimeProvider clock
+        TimeProvider clock,
+        Action<string> log
     )
     {
         using var ready = ReadyPipe.Open();
@@ -23,8 +24,8 @@ internal static class GatewayStart
                 launcher.LastOrder(engine.Name, container)
                 ?? throw new UserError($"There is no order for a gateway of {container}.", "Gateways are started by codexctl run.");
             var files = paths.Container(engine.Name, container);
-            await using var parts = await GatewayParts.MakeAsync(order, files, environment, clock);
-            var process = new GatewayProcess(order, files, engine, parts.Door, parts.Tally, clock);
+            await using var parts = GatewayParts.Make(order, files, environment, clock);
+            var process = new GatewayProcess(order, files, engine, parts, clock, log);
             await process.RunAsync(() => ready.Say("ready"));
         }
         catch (Exception error) when (error is UserError or IOException or UnauthorizedAccessException)

@@ -1,0 +1,108 @@
+using Codexctl.Gateway.Egress;
+using Codexctl.Gateway.ModelRoute;
+using Codexctl.Gateway.Recording;
+using Codexctl.Models;
+using Codexctl.Policy;
+using Codexctl.Settings;
+using Microsoft.AspNetCore.Http;
+
+namespace Codexctl.Gateway;
+
+/// <summary>What a gateway is made of, put together from its order.</summary>
+internal sealed class GatewayParts : IAsyncDisposable
+{
+    private readonly Recorder _recorder;
+    private readonly LazyModelRoute _model;
+
+    private GatewayParts(GatewayOrder order, ContainerPaths files, HostEnvironment environment, TimeProvider clock)
+    {
+        _recorder = Recorder.Open(files.Records, clock);
+        var sinks = new Sinks(_recorder, Tally);
+        _model = new LazyModelRoute(new Uri(order.ModelUrl), sinks, clock);
+        DoorHost? door = null;
+        var egress = new EgressProxy(() => door!.AllowList, sinks, clock, new HostNetwork(), HostProxy(environment));
+        RequestDelegate route = order.Scripted ? new ScriptedModel.ScriptedModelHandler(sinks, clock).HandleAsync : _model.HandleAsync;
+        Door = door = new DoorHost(route, egress);
+        Door.Allow(order.Allow);
+    }
+
+    public Tally Tally { get; } = new();
+
+    public DoorHost Door { get; }
+
+    /// <summary>Why the recording is not whole; null while it is.</summary>
+    public string? RecordingFailure => _recorder.Failure;
+
+    public static GatewayParts Make(GatewayOrder order, ContainerPaths files, HostEnvironment environment, TimeProvider clock) =>
+        new(order, files, environment, clock);
+
+    public async ValueTask DisposeAsync()
+    {
+        await Door.DisposeAsync();
+        _model.Dispose();
+        await _recorder.DisposeAsync();
+    }
+
+    private static UpstreamProxy? HostProxy(HostEnvironment environment) =>
+        (environment["https_proxy"] ?? environment["HTTPS_PROXY"] ?? environment["http_proxy"] ?? environment["HTTP_PROXY"]) is { } proxy
+            ? UpstreamProxy.Parse(proxy)
+            : null;
+
+    private sealed class Sinks(params IExchangeSink[] sinks) : IExchangeSink
+    {
+        public void Add(Exchange exchange)
+        {
+            foreach (var sink in sinks)
+            {
+                sink.Add(exchange);
+            }
+        }
+    }
+}
+
+/// <summary>
+/// The model route for a server that need not be there yet when the gateway starts: what kind it is is found out at the first
+/// request that it answers. Until then the strictest rules hold, Ollama's.
+/// </summary>
+internal sealed class LazyModelRoute(Uri address, IExchangeSink sink, TimeProvider clock) : IDisposable
+{
+    private readonly SemaphoreSlim _detecting = new(1);
+    private readonly ModelRouteHandler _strictest = new(new ModelServer(ModelServerKind.Ollama, address), sink, clock);
+    private ModelRouteHandler? _handler;
+
+    public async Task HandleAsync(HttpContext context) =>
+        await (Volatile.Read(ref _handler) ?? await DetectAsync(context.RequestAborted)).HandleAsync(context);
+
+    public void Dispose()
+    {
+        _detecting.Dispose();
+        _strictest.Dispose();
+        _handler?.Dispose();
+    }
+
+    private async Task<ModelRouteHandler> DetectAsync(CancellationToken cancel)
+    {
+        try
+        {
+            await _detecting.WaitAsync(cancel);
+        }
+        catch (OperationCanceledException)
+        {
+            return _strictest;
+        }
+        try
+        {
+            using var probe = new ModelServerProbe(clock);
+            return _handler ??= new ModelRouteHandler(await probe.DetectAsync(address, cancel), sink, clock);
+        }
+        catch (Exception error) when (error is UserError or OperationCanceledException)
+        {
+            // It tells the box in words that nobody answers; the next request looks again.
+            return _strictest;
+        }
+        finally
+        {
+            _detecting.Release();
+        }
+    }
+}
