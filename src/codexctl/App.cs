@@ -1,6 +1,5 @@
 using Codexctl.Commands;
 using Codexctl.Engines;
-using Codexctl.Engines.Bubblewrap;
 using Codexctl.Engines.Docker;
 using Codexctl.Gateway;
 using Codexctl.Images;
@@ -41,15 +40,13 @@ public sealed class App(HostEnvironment environment, Terminal.Terminal terminal,
             new Dictionary<string, Func<IContainerEngine>>(StringComparer.Ordinal)
             {
                 ["docker"] = () => new DockerEngine(Processes),
-                ["bubblewrap"] = Bubblewrap,
             }
         );
 
     /// <summary>The engine of `--engine`, else the setting's, else the first that answers.</summary>
     public Task<IContainerEngine> EngineAsync(string? asked, CancellationToken cancel) =>
-        Engines.ChooseAsync(asked, () => Bubblewrap().ProbeAsync(cancel), cancel);
+        Engines.ChooseAsync(asked, () => Task.FromResult<UserError?>(new UserError("not yet")), cancel);
 
-    public BubblewrapEngine Bubblewrap() => new(Paths, Processes, CodexFilesAsync, Self.Mounts(Environment), Clock);
 
     /// <summary>The pinned Codex, downloaded if it is not here yet; the person sees how far it is.</summary>
     public async Task<CodexFiles> CodexFilesAsync(CancellationToken cancel)

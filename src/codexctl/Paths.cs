@@ -46,10 +46,6 @@ public sealed class Paths
     /// <summary>Makes a directory that only its owner may enter, with its parents; refuses one that belongs to somebody else.</summary>
     public static string MakePrivate(string path)
     {
-        if (OperatingSystem.IsWindows())
-        {
-            throw new PlatformNotSupportedException();
-        }
         Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         return path;
     }

@@ -76,7 +76,7 @@ internal static class ImageMaking
             progress.Failed();
             throw new UserError(
                 $"The image {recipe.Name} could not be built.",
-                string.Join('\n', tail.Count > 0 ? tail : [error.Tail]),
+                tail.Count > 0 ? string.Join('\n', tail) : error.Tail,
                 $"The whole log is {log}"
             );
         }

@@ -20,8 +20,8 @@ internal sealed class GatewayParts : IAsyncDisposable
         var sinks = new Sinks(_recorder, Tally);
         _model = new LazyModelRoute(new Uri(order.ModelUrl), sinks, clock);
         DoorHost? door = null;
-        var egress = new EgressProxy(() => door!.AllowList, sinks, clock, new HostNetwork(), HostProxy(environment));
-        RequestDelegate route = order.Scripted ? new ScriptedModel.ScriptedModelHandler(sinks, clock).HandleAsync : _model.HandleAsync;
+        var egress = new EgressProxy(() => door!.AllowList, sinks, clock, new SystemNetwork(), HostProxy(environment));
+        RequestDelegate route = _model.HandleAsync;
         Door = door = new DoorHost(route, egress);
         Door.Allow(order.Allow);
     }

@@ -4,7 +4,7 @@ using Microsoft.Win32.SafeHandles;
 namespace Codexctl.Processes;
 
 /// <summary>The few system calls that .NET does not offer. Linux and macOS.</summary>
-internal static partial class Libc
+internal static unsafe partial class Libc
 {
     public const int LockShared = 1;
     public const int LockExclusive = 2;
@@ -41,12 +41,6 @@ internal static partial class Libc
     [LibraryImport("libc", EntryPoint = "isatty")]
     public static partial int IsTerminal(int file);
 
-    [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
-    private static partial nint Write(int file, ReadOnlySpan<byte> bytes, nint count);
-
-    /// <summary>A best effort: who cannot be written to does not need the text.</summary>
-    public static void Write(int file, ReadOnlySpan<byte> bytes) => _ = Write(file, bytes, bytes.Length);
-
     [LibraryImport("libc", EntryPoint = "stat", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Stat(string path, Span<byte> buffer);
 
@@ -64,9 +58,6 @@ internal static partial class Libc
 
     [LibraryImport("libc", EntryPoint = "creat", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Create(string path, uint mode);
-
-    [LibraryImport("libc", EntryPoint = "close")]
-    private static partial int Close(int file);
 
     /// <summary>Opens a file that exists only to be locked; made 0600 if missing, never inherited by children.</summary>
     /// <exception cref="IOException">It cannot be opened.</exception>

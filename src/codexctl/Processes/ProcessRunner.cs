@@ -120,7 +120,7 @@ public sealed class ProcessRunner(HostEnvironment environment) : IProcesses
         string log,
         TimeSpan limit,
         CancellationToken cancel = default
-    ) => Detached.StartAsync(command with { File = Resolve(command) }, environment, log, limit, cancel);
+    ) => Detached.StartAsync(command with { File = Resolve(command) }, log, limit, cancel);
 
     private static async Task KillLaterAsync(Process process)
     {

@@ -40,7 +40,8 @@ public sealed class TerminalGuard : IDisposable
         _ = Libc.SetTerminalAttributes(0, AfterDrain, _saved);
         if (DiedAbnormally && Libc.IsTerminal(1) == 1)
         {
-            Libc.Write(1, Reset);
+            // A best effort: who cannot be written to does not need it.
+            _ = Libc.Write(1, Reset);
         }
     }
 }

@@ -42,18 +42,12 @@ public static class BoxFiles
             PrivateFile.Write(path, content);
         }
         // The box's user may be another one than ours; nothing here is secret, and the folder above is ours alone.
-        if (!OperatingSystem.IsWindows())
-        {
-            File.SetUnixFileMode(path, (UnixFileMode)0b110_100_100);
-        }
+        File.SetUnixFileMode(path, (UnixFileMode)0b110_100_100);
     }
 
     private static void MakeReadable(string folder)
     {
         Directory.CreateDirectory(folder);
-        if (!OperatingSystem.IsWindows())
-        {
-            File.SetUnixFileMode(folder, (UnixFileMode)0b111_101_101);
-        }
+        File.SetUnixFileMode(folder, (UnixFileMode)0b111_101_101);
     }
 }

@@ -33,7 +33,7 @@ public sealed class SessionRunner(SessionServices services)
     {
         await using var session = await OpenAsync(request, cancel);
         var code = await session.AttachAsync(request.Command, request.Terminal);
-        return new SessionResult(code, session.Container, await session.FinishAsync());
+        return new SessionResult(code, session.Container, await session.FinishAsync(CancellationToken.None));
     }
 
     /// <summary>Makes everything ready for commands in the box.</summary>
