@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace Codexctl.Processes;
 
 /// <summary>The few system calls that .NET does not offer. Linux and macOS.</summary>
-internal static partial class Libc
+internal static unsafe partial class Libc
 {
     public const int LockShared = 1;
     public const int LockExclusive = 2;
