@@ -1,5 +1,6 @@
 using Codexctl.Commands;
 using Codexctl.Engines;
+using Codexctl.Engines.Bubblewrap;
 using Codexctl.Engines.Docker;
 using Codexctl.Gateway;
 using Codexctl.Images;
@@ -40,13 +41,16 @@ public sealed class App(HostEnvironment environment, Terminal.Terminal terminal,
             new Dictionary<string, Func<IContainerEngine>>(StringComparer.Ordinal)
             {
                 ["docker"] = () => new DockerEngine(Processes),
+                [BubblewrapEngine.EngineName] = Bubblewrap,
             }
         );
 
     /// <summary>The engine of `--engine`, else the setting's, else the first that answers.</summary>
     public Task<IContainerEngine> EngineAsync(string? asked, CancellationToken cancel) =>
-        Engines.ChooseAsync(asked, () => Task.FromResult<UserError?>(new UserError("not yet")), cancel);
+        Engines.ChooseAsync(asked, () => Bubblewrap().ProbeAsync(cancel), cancel);
 
+    private BubblewrapEngine Bubblewrap() =>
+        new(Paths, Processes, async cancel => (await CodexFilesAsync(cancel)).Root, OwnProgram.Current(), Clock);
 
     /// <summary>The pinned Codex, downloaded if it is not here yet; the person sees how far it is.</summary>
     public async Task<CodexFiles> CodexFilesAsync(CancellationToken cancel)

@@ -29,6 +29,9 @@ public sealed class Paths
 
     public string Config { get; }
 
+    /// <summary>Where sockets go whose path in the state directory would be too long.</summary>
+    public static string SharedSockets { get; } = $"/tmp/codexctl-{Libc.GetUserId()}";
+
     /// <summary>The pinned Codex releases, one folder a version and platform.</summary>
     public string CodexReleases => Path.Combine(Cache, "codex");
 
@@ -109,7 +112,7 @@ public sealed class ContainerPaths(string root)
         {
             return path;
         }
-        return Path.Combine($"/tmp/codexctl-{Libc.GetUserId()}", Paths.Hash(Root, 16), purpose);
+        return Path.Combine(Paths.SharedSockets, Paths.Hash(Root, 16), purpose);
     }
 
     /// <summary>Makes the folders that every run needs and checks that a shared parent in /tmp is really ours.</summary>

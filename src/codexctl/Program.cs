@@ -1,10 +1,16 @@
 using System.CommandLine;
 using Codexctl;
 using Codexctl.Commands;
+using Codexctl.Engines.Bubblewrap.InBox;
 using Codexctl.Processes;
 using Codexctl.Settings;
 using Codexctl.Terminal;
 
+if (args is ["box-init", ..])
+{
+    // The one child of a bubblewrap box's init: nothing of the host's settings or commands is wanted there.
+    return await BoxInit.RunAsync(args[1..]);
+}
 Libc.EnsureStandardStreams();
 var terminal = Terminal.FromConsole();
 var environment = HostEnvironment.FromProcess();

@@ -19,7 +19,6 @@ public static class Root
             Build.Create(app),
             Demo.Create(app),
             GatewayCommand.Create(app),
-            BoxInitCommand.Create(),
         };
 
     /// <summary>`run` and `exec` give 125 when they failed before their command ran, so that it cannot be taken for the command's own.</summary>

@@ -1,5 +1,3 @@
-using System.Text;
-
 namespace Codexctl.Processes;
 
 /// <summary>
@@ -9,11 +7,6 @@ namespace Codexctl.Processes;
 public sealed class TerminalGuard : IDisposable
 {
     private const int AfterDrain = 1;
-
-    // Leave the alternate screen, show the cursor, end bracketed paste, mouse and focus reports and key protocols, plain colours.
-    private static readonly byte[] Reset = Encoding.ASCII.GetBytes(
-        "\x1b[?1049l\x1b[?25h\x1b[?2004l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1004l\x1b[<u\x1b[0m\r"
-    );
 
     private readonly byte[]? _saved;
 
@@ -40,8 +33,7 @@ public sealed class TerminalGuard : IDisposable
         _ = Libc.SetTerminalAttributes(0, AfterDrain, _saved);
         if (DiedAbnormally && Libc.IsTerminal(1) == 1)
         {
-            // A best effort: who cannot be written to does not need it.
-            _ = Libc.Write(1, Reset);
+            RawTerminal.ResetScreen();
         }
     }
 }

@@ -49,7 +49,7 @@ public sealed record Workdir(string Path, IReadOnlyList<string> Hidden)
                 "Run codexctl in a project folder, or repeat with --allow-home if you mean it."
             );
         }
-        var own = new[] { paths.State, paths.Cache, paths.Config }.Select(folder => Libc.ResolvePath(folder) ?? folder).ToList();
+        var own = new[] { paths.State, paths.Cache, paths.Config, Paths.SharedSockets }.Select(folder => Libc.ResolvePath(folder) ?? folder).ToList();
         if (own.FirstOrDefault(folder => path == folder || IsInside(path, folder)) is { } outer)
         {
             throw Refused(path, $"It lies inside {outer}, where codexctl keeps its own files.", "Run codexctl in a project folder.");
