@@ -1,0 +1,102 @@
+using Codexctl.Engines;
+using Codexctl.Engines.Docker;
+
+namespace Codexctl.Tests.Engines.Docker;
+
+public class DockerArgumentsTests
+{
+    private static ContainerSpec Spec(Func<ContainerSpec, ContainerSpec>? change = null)
+    {
+        var spec = new ContainerSpec(
+            "codex-app",
+            "codex",
+            new Dictionary<string, string> { ["codexctl.workdir"] = "/a" },
+            [new Mount("/home/me/app", "/workdir", false), new Mount("/s/door", Box.Door, true)],
+            [],
+            BoxNetwork.None,
+            new BoxUser(1000, 1001),
+            null,
+            null
+        );
+        return change is null ? spec : change(spec);
+    }
+
+    private static string After(IReadOnlyList<string> arguments, string option) => arguments[arguments.ToList().IndexOf(option) + 1];
+
+    [Fact]
+    public void A_box_has_no_network_no_privileges_and_nothing_is_pulled()
+    {
+        var arguments = DockerArguments.Create(Spec());
+        After(arguments, "--network").ShouldBe("none");
+        After(arguments, "--cap-drop").ShouldBe("ALL");
+        After(arguments, "--security-opt").ShouldBe("no-new-privileges");
+        After(arguments, "--pull").ShouldBe("never");
+        arguments.ShouldNotContain("--privileged");
+        arguments.ShouldNotContain("--publish");
+        arguments[^1].ShouldBe("codex");
+    }
+
+    [Fact]
+    public void The_full_network_is_the_engines_own() =>
+        After(DockerArguments.Create(Spec(s => s with { Network = BoxNetwork.Full })), "--network").ShouldBe("bridge");
+
+    [Fact]
+    public void The_door_is_mounted_read_only() =>
+        DockerArguments.Create(Spec()).ShouldContain($"type=bind,source=/s/door,target={Box.Door},readonly");
+
+    [Theory]
+    [InlineData("/a b", "type=bind,source=/a b,target=/workdir")]
+    [InlineData("/a:b=c", "type=bind,source=/a:b=c,target=/workdir")]
+    [InlineData("/a,b", "type=bind,\"source=/a,b\",target=/workdir")]
+    [InlineData("/a\"b", "type=bind,\"source=/a\"\"b\",target=/workdir")]
+    [InlineData("/a\nb", "type=bind,\"source=/a\nb\",target=/workdir")]
+    [InlineData("/🙂", "type=bind,source=/🙂,target=/workdir")]
+    public void Any_path_can_be_mounted(string path, string option) =>
+        DockerArguments.MountOption(new Mount(path, "/workdir", false)).ShouldBe(option);
+
+    [Fact]
+    public void Hidden_folders_are_covered_after_the_mounts_that_they_lie_in()
+    {
+        var arguments = DockerArguments.Create(Spec(s => s with { Hidden = ["/workdir/.cache/codexctl"] }));
+        arguments.FindIndex(a => a.StartsWith("type=tmpfs", StringComparison.Ordinal)).ShouldBeGreaterThan(
+            arguments.FindIndex(a => a.Contains("target=/workdir", StringComparison.Ordinal))
+        );
+    }
+
+    [Fact]
+    public void Limits_are_told_as_docker_reads_them()
+    {
+        var arguments = DockerArguments.Create(Spec(s => s with { Cpus = 1.5m, MemoryBytes = 1L << 30 }));
+        After(arguments, "--cpus").ShouldBe("1.5");
+        After(arguments, "--memory").ShouldBe("1073741824");
+    }
+
+    [Fact]
+    public void Values_of_variables_never_stand_on_the_command_line()
+    {
+        var exec = new ExecSpec(
+            "codex-app",
+            ["codex", "exec", "-n"],
+            new BoxUser(0, 0),
+            Root: false,
+            Terminal: false,
+            new Dictionary<string, string> { ["TOKEN"] = "sk-secret" },
+            "s1"
+        );
+        var arguments = DockerArguments.Exec(exec);
+        arguments.ShouldContain("TOKEN");
+        string.Join(' ', arguments).ShouldNotContain("sk-secret");
+        DockerArguments.ExecEnvironment(exec)["TOKEN"].ShouldBe("sk-secret");
+        arguments.TakeLast(5).ShouldBe([Box.Enter, "s1", "codex", "exec", "-n"]);
+        arguments.ShouldNotContain("--tty");
+    }
+
+    [Fact]
+    public void Only_su_exec_keeps_roots_privileges()
+    {
+        var exec = new ExecSpec("c", ["id"], new BoxUser(0, 0), Root: false, Terminal: true, new Dictionary<string, string>(), "s");
+        DockerArguments.ExecEnvironment(exec).ShouldNotContainKey(Box.RootVariable);
+        DockerArguments.ExecEnvironment(exec with { Root = true })[Box.RootVariable].ShouldBe("1");
+        DockerArguments.Exec(exec).ShouldContain("--tty");
+    }
+}
