@@ -49,7 +49,6 @@ public sealed class FileLock : IDisposable
 
     public void Dispose() => _file.Dispose();
 
-    // .NET takes an flock of its own unless sharing is ReadWrite|Delete together with read-only access is asked: ours is the only one wanted.
-    private static SafeFileHandle Open(string path) =>
-        File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+    // Not by File.OpenHandle: .NET takes an flock of its own on every file that it opens for writing.
+    private static SafeFileHandle Open(string path) => Libc.OpenForLocking(path);
 }

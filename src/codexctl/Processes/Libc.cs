@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace Codexctl.Processes;
 
@@ -40,8 +41,80 @@ internal static partial class Libc
     [LibraryImport("libc", EntryPoint = "isatty")]
     public static partial int IsTerminal(int file);
 
+    [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
+    private static partial nint Write(int file, ReadOnlySpan<byte> bytes, nint count);
+
+    /// <summary>A best effort: who cannot be written to does not need the text.</summary>
+    public static void Write(int file, ReadOnlySpan<byte> bytes) => _ = Write(file, bytes, bytes.Length);
+
     [LibraryImport("libc", EntryPoint = "stat", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Stat(string path, Span<byte> buffer);
+
+    [LibraryImport("libc", EntryPoint = "realpath", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial nint RealPath(string path, nint buffer);
+
+    [LibraryImport("libc", EntryPoint = "free")]
+    private static partial void Free(nint memory);
+
+    [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
+    private static partial int FileControl(int file, int command);
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Open(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "creat", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Create(string path, uint mode);
+
+    [LibraryImport("libc", EntryPoint = "close")]
+    private static partial int Close(int file);
+
+    /// <summary>Opens a file that exists only to be locked; made 0600 if missing, never inherited by children.</summary>
+    /// <exception cref="IOException">It cannot be opened.</exception>
+    public static SafeFileHandle OpenForLocking(string path)
+    {
+        const int readWrite = 2;
+        var closeOnExec = OperatingSystem.IsMacOS() ? 0x1000000 : 0x80000;
+        // open(2) with a mode is variadic, which P/Invoke cannot call right everywhere: creat(2) makes the file instead.
+        var file = Open(path, readWrite | closeOnExec);
+        if (file < 0 && Create(path, 0x180) is >= 0 and var created)
+        {
+            _ = Close(created);
+            file = Open(path, readWrite | closeOnExec);
+        }
+        return file >= 0
+            ? new SafeFileHandle(file, ownsHandle: true)
+            : throw new IOException($"{path}: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}");
+    }
+
+    /// <summary>The absolute path with every link on the way resolved; null when it does not exist.</summary>
+    public static string? ResolvePath(string path)
+    {
+        var resolved = RealPath(path, 0);
+        if (resolved == 0)
+        {
+            return null;
+        }
+        var text = Marshal.PtrToStringUTF8(resolved);
+        Free(resolved);
+        return text;
+    }
+
+    /// <summary>
+    /// A closed standard stream would be given to the next file that is opened, which then gets what was meant for the
+    /// terminal: closed ones become /dev/null.
+    /// </summary>
+    public static void EnsureStandardStreams()
+    {
+        const int getFlags = 1;
+        const int readWrite = 2;
+        for (var file = 0; file <= 2; file++)
+        {
+            if (FileControl(file, getFlags) < 0)
+            {
+                _ = Open("/dev/null", readWrite);
+            }
+        }
+    }
 
     /// <summary>flock(2), again after a signal. False when non-blocking and somebody else holds it.</summary>
     public static bool Lock(SafeHandle file, int operation)
