@@ -24,7 +24,9 @@ try
         return ExitCodes.Usage;
     }
     // A null limit: the library's own handling of Ctrl-C would end us while the child still owns the terminal.
-    return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+    return await parsed.InvokeAsync(
+        new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }
+    );
 }
 catch (UserError error)
 {
@@ -48,6 +50,10 @@ catch (Exception error) when (error is IOException or UnauthorizedAccessExceptio
 }
 catch (Exception error)
 {
-    terminal.Fail($"this is a bug: {error.GetType().Name}: {error.Message}", CrashLog.Write(app.Paths, error), "Please report it, with the file.");
+    terminal.Fail(
+        $"this is a bug: {error.GetType().Name}: {error.Message}",
+        CrashLog.Write(app.Paths, error),
+        "Please report it, with the file."
+    );
     return Root.FailureCode(app.Line);
 }

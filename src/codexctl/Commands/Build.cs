@@ -9,13 +9,29 @@ public static class Build
 {
     public static Command Create(App app)
     {
-        var image = new Option<string[]>("--image") { Description = "An image to build; can be repeated (default: all)", HelpName = "NAME" };
+        var image = new Option<string[]>("--image")
+        {
+            Description = "An image to build; can be repeated (default: all)",
+            HelpName = "NAME",
+        };
         var rebuild = new Option<bool>("--rebuild") { Description = "Also when it exists, and without the layer cache" };
         var pullBase = new Option<bool>("--pull-base") { Description = "Pull the newest base image first" };
         var refreshBase = new Option<bool>("--refresh-base") { Description = "Remove the base image first, so that it is fetched anew" };
-        var baseImage = new Option<string?>("--base") { Description = "Another base image: any Alpine, Debian or Ubuntu", HelpName = "REF" };
+        var baseImage = new Option<string?>("--base")
+        {
+            Description = "Another base image: any Alpine, Debian or Ubuntu",
+            HelpName = "REF",
+        };
         var engine = ContainerOptions.EngineOption();
-        var command = new Command("build", "Make the images that the boxes come from") { image, rebuild, pullBase, refreshBase, baseImage, engine };
+        var command = new Command("build", "Make the images that the boxes come from")
+        {
+            image,
+            rebuild,
+            pullBase,
+            refreshBase,
+            baseImage,
+            engine,
+        };
         command.SetAction(
             (parsed, cancel) =>
                 RunAsync(

@@ -45,7 +45,10 @@ public sealed class ContainerOptions
             return (engine, container);
         }
         throw found.FirstOrDefault(c => c.Name == name) is { } foreign
-            ? new UserError($"The container {foreign.Name} was not made by codexctl.", "codexctl never touches containers of other programs.")
+            ? new UserError(
+                $"The container {foreign.Name} was not made by codexctl.",
+                "codexctl never touches containers of other programs."
+            )
             : new UserError(
                 name is null ? $"There is no container for {folder}." : $"There is no container named {name}.",
                 $"The engine {engine.Name} does not know it.",

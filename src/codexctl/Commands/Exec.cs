@@ -14,7 +14,12 @@ public static class Exec
         var options = new ContainerOptions();
         options.AddTo(command);
         command.Arguments.Add(
-            new Argument<string[]>("command") { Description = "The command; none for a login shell", Arity = ArgumentArity.ZeroOrMore, HelpName = "[--] COMMAND…" }
+            new Argument<string[]>("command")
+            {
+                Description = "The command; none for a login shell",
+                Arity = ArgumentArity.ZeroOrMore,
+                HelpName = "[--] COMMAND…",
+            }
         );
         command.SetAction((parsed, cancel) => RunAsync(app, options, parsed, root, cancel));
         return command;

@@ -18,7 +18,15 @@ public static class GatewayCommand
             async (parsed, cancel) =>
             {
                 var chosen = await app.EngineAsync(parsed.GetRequiredValue(engine), cancel);
-                await GatewayStart.RunAsync(app.Paths, app.Gateways, app.Environment, chosen, parsed.GetRequiredValue(container), app.Clock, app.Terminal.Say);
+                await GatewayStart.RunAsync(
+                    app.Paths,
+                    app.Gateways,
+                    app.Environment,
+                    chosen,
+                    parsed.GetRequiredValue(container),
+                    app.Clock,
+                    app.Terminal.Say
+                );
                 return ExitCodes.Ok;
             }
         );

@@ -38,7 +38,11 @@ public static class Ls
             app.Terminal,
             app.Terminal.IsInteractive,
             ["NAME", "STATE", "IMAGE", "MODE", "NETWORK", "WORKDIR"],
-            [.. rows.Select(row => (IReadOnlyList<string>)[row.Name, row.State, row.Image, row.Mode ?? "-", row.Network ?? "-", row.Workdir ?? "-"])]
+            [
+                .. rows.Select(row =>
+                    (IReadOnlyList<string>)[row.Name, row.State, row.Image, row.Mode ?? "-", row.Network ?? "-", row.Workdir ?? "-"]
+                ),
+            ]
         );
         return ExitCodes.Ok;
     }

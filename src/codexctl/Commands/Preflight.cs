@@ -15,6 +15,12 @@ internal static class Preflight
         }
         var models = await probe.DescribeAllAsync(found.Server, cancel);
         // The catalogue's name must be exactly what Codex was told, also where the server lists it under a longer one.
-        return CodexCatalog.Render([found.Model with { Name = model }, .. models.Where(other => other.Name != model && other.Can("tools") != false)]);
+        return CodexCatalog.Render([
+            found.Model with
+            {
+                Name = model,
+            },
+            .. models.Where(other => other.Name != model && other.Can("tools") != false),
+        ]);
     }
 }

@@ -35,7 +35,8 @@ public static class Run
         var command = new Command("run", "Work in this folder with Codex, in a box whose only way out is the door");
         var container = new ContainerOptions();
         container.AddTo(command);
-        Option<string?> Text(string name, string description, string help) => Add(new Option<string?>(name) { Description = description, HelpName = help });
+        Option<string?> Text(string name, string description, string help) =>
+            Add(new Option<string?>(name) { Description = description, HelpName = help });
         Option<bool> Flag(string name, string description) => Add(new Option<bool>(name) { Description = description });
         T Add<T>(T option)
             where T : Option
@@ -65,7 +66,12 @@ public static class Run
         var network = Text("--network", "full: the engine's ordinary network, without a guard", "full");
         var allowHome = Flag("--allow-home", "Allow the home directory as the folder");
         command.Arguments.Add(
-            new Argument<string[]>("codex-arguments") { Description = "After --: arguments for Codex", Arity = ArgumentArity.ZeroOrMore, HelpName = "-- ARGUMENTS…" }
+            new Argument<string[]>("codex-arguments")
+            {
+                Description = "After --: arguments for Codex",
+                Arity = ArgumentArity.ZeroOrMore,
+                HelpName = "-- ARGUMENTS…",
+            }
         );
         command.SetAction(
             (parsed, cancel) =>
@@ -148,7 +154,12 @@ public static class Run
         var network = options.Network == "full" ? BoxNetwork.Full : BoxNetwork.None;
         return new RunRequest
         {
-            Workdir = Workdir.Resolve(options.Workdir ?? Directory.GetCurrentDirectory(), app.Paths, app.Environment.Home, options.AllowHome),
+            Workdir = Workdir.Resolve(
+                options.Workdir ?? Directory.GetCurrentDirectory(),
+                app.Paths,
+                app.Environment.Home,
+                options.AllowHome
+            ),
             Name = options.Name,
             Image = options.Image ?? ImageMaking.Default,
             User = new BoxUser(Libc.GetUserId(), Libc.GetGroupId()),

@@ -5,7 +5,11 @@ using Codexctl.Settings;
 namespace Codexctl.Engines;
 
 /// <summary>Chooses the engine: the flag, else CODEXCTL_ENGINE, else the first that answers.</summary>
-public sealed class EngineSelection(IProcesses processes, HostEnvironment environment, IReadOnlyDictionary<string, Func<IContainerEngine>> engines)
+public sealed class EngineSelection(
+    IProcesses processes,
+    HostEnvironment environment,
+    IReadOnlyDictionary<string, Func<IContainerEngine>> engines
+)
 {
     private static readonly TimeSpan _probe = TimeSpan.FromSeconds(5);
 
@@ -79,5 +83,6 @@ public sealed class EngineSelection(IProcesses processes, HostEnvironment enviro
         }
     }
 
-    private bool HasContexts() => Directory.Exists(Path.Combine(environment["DOCKER_CONFIG"] ?? Path.Combine(environment.Home, ".docker"), "contexts"));
+    private bool HasContexts() =>
+        Directory.Exists(Path.Combine(environment["DOCKER_CONFIG"] ?? Path.Combine(environment.Home, ".docker"), "contexts"));
 }

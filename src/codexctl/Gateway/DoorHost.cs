@@ -3,8 +3,8 @@ using Codexctl.Gateway.Recording;
 using Codexctl.Policy;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
-using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -17,6 +17,9 @@ namespace Codexctl.Gateway;
 /// </summary>
 internal sealed class DoorHost(RequestDelegate model, EgressProxy egress) : IAsyncDisposable
 {
+    private static readonly TimeSpan _firstLineLimit = TimeSpan.FromSeconds(30);
+
+    private readonly CancellationTokenSource _stopping = new();
     private readonly Lock _gate = new();
     private WebApplication? _application;
 
@@ -60,10 +63,18 @@ internal sealed class DoorHost(RequestDelegate model, EgressProxy egress) : IAsy
         File.SetUnixFileMode(socket, UnixFileMode.UserRead | UnixFileMode.UserWrite);
     }
 
-    public Task StopAsync() => _application?.StopAsync() ?? Task.CompletedTask;
+    public async Task StopAsync()
+    {
+        await _stopping.CancelAsync();
+        if (_application is not null)
+        {
+            await _application.StopAsync();
+        }
+    }
 
     public async ValueTask DisposeAsync()
     {
+        _stopping.Dispose();
         if (_application is not null)
         {
             await _application.DisposeAsync();
@@ -73,22 +84,40 @@ internal sealed class DoorHost(RequestDelegate model, EgressProxy egress) : IAsy
     private async Task DispatchAsync(ConnectionContext connection, ConnectionDelegate next)
     {
         var input = connection.Transport.Input;
-        while (true)
+        var kind = Sniff.NeedMore;
+        using (var limit = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token))
         {
-            var read = await input.ReadAsync(connection.ConnectionClosed);
-            var kind = EgressSniffer.Look(read.Buffer);
-            // Nothing is consumed: whoever serves the connection reads it from its first byte.
-            input.AdvanceTo(read.Buffer.Start, kind == Sniff.NeedMore ? read.Buffer.End : read.Buffer.Start);
-            if (kind == Sniff.Egress)
+            limit.CancelAfter(_firstLineLimit);
+            while (kind == Sniff.NeedMore)
             {
-                await egress.HandleAsync(connection.Transport, connection.ConnectionClosed);
-                return;
+                System.IO.Pipelines.ReadResult read;
+                try
+                {
+                    read = await input.ReadAsync(limit.Token);
+                }
+                catch (OperationCanceledException)
+                {
+                    // It said nothing for long: nobody is to hold connections for nothing.
+                    connection.Abort();
+                    return;
+                }
+                kind = EgressSniffer.Look(read.Buffer);
+                // Nothing is consumed: whoever serves the connection reads it from its first byte.
+                input.AdvanceTo(read.Buffer.Start, kind == Sniff.NeedMore ? read.Buffer.End : read.Buffer.Start);
+                if (kind == Sniff.NeedMore && read.IsCompleted)
+                {
+                    kind = Sniff.Http;
+                }
             }
-            if (kind == Sniff.Http || read.IsCompleted)
-            {
-                await next(connection);
-                return;
-            }
+        }
+        if (kind == Sniff.Egress)
+        {
+            // Not ConnectionClosed: that one also fires when the box has only said that it sends no more.
+            await egress.HandleAsync(connection.Transport, _stopping.Token);
+        }
+        else
+        {
+            await next(connection);
         }
     }
 

@@ -123,7 +123,8 @@ public sealed class GatewayLink : IAsyncDisposable
     private static async Task JoinAsync(LineSocket socket, GatewayOrder order, string session)
     {
         await socket.TrySendAsync(new ControlRequest("join", session, order.ModelUrl, order.Allow));
-        var reply = await socket.ReadAsync() ?? throw new UserError("The gateway ended while it was joined.", null, "Run the command again.");
+        var reply =
+            await socket.ReadAsync() ?? throw new UserError("The gateway ended while it was joined.", null, "Run the command again.");
         if (!reply.Ok)
         {
             throw new UserError(reply.Error!, null, "End the other runs of this container first, or use another --name.");

@@ -9,7 +9,14 @@ namespace Codexctl.Gateway;
 /// <param name="Allow">Allow list entries as typed.</param>
 /// <param name="Temporary">The container is removed at the end.</param>
 /// <param name="Scripted">The built-in scripted model answers instead of a server (`demo`).</param>
-public sealed record GatewayOrder(string Engine, string Container, string ModelUrl, IReadOnlyList<string> Allow, bool Temporary, bool Scripted);
+public sealed record GatewayOrder(
+    string Engine,
+    string Container,
+    string ModelUrl,
+    IReadOnlyList<string> Allow,
+    bool Temporary,
+    bool Scripted
+);
 
 /// <summary>A line from a front end to its gateway.</summary>
 /// <param name="Do">join, finish or stop.</param>

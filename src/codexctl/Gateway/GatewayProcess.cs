@@ -14,7 +14,14 @@ namespace Codexctl.Gateway;
 /// <remarks>
 /// Closing happens under the exclusive lease, so a run that arrives meanwhile waits for the end and finds a clean state.
 /// </remarks>
-internal sealed class GatewayProcess(GatewayOrder order, ContainerPaths files, IContainerEngine engine, GatewayParts parts, TimeProvider clock, Action<string> log)
+internal sealed class GatewayProcess(
+    GatewayOrder order,
+    ContainerPaths files,
+    IContainerEngine engine,
+    GatewayParts parts,
+    TimeProvider clock,
+    Action<string> log
+)
 {
     private static readonly TimeSpan _stopLimit = TimeSpan.FromMinutes(1);
 

@@ -9,14 +9,8 @@ namespace Codexctl.Sessions;
 /// A run that is ready: the container is up, its gateway knows of us, and our lease keeps both. Disposed without a finish
 /// (an error, Ctrl-C before the command), it counts as ended by force.
 /// </summary>
-public sealed class Session(
-    IContainerEngine engine,
-    RunRequest request,
-    string container,
-    string name,
-    FileLock lease,
-    GatewayLink link
-) : IAsyncDisposable
+public sealed class Session(IContainerEngine engine, RunRequest request, string container, string name, FileLock lease, GatewayLink link)
+    : IAsyncDisposable
 {
     private bool _endedByForce;
     private bool _finished;

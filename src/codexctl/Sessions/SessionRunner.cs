@@ -67,7 +67,14 @@ public sealed class SessionRunner(SessionServices services)
                 );
             try
             {
-                return new Session(services.Engine, request, container.Name, name, lease, await services.Gateways.OpenAsync(order, name, cancel));
+                return new Session(
+                    services.Engine,
+                    request,
+                    container.Name,
+                    name,
+                    lease,
+                    await services.Gateways.OpenAsync(order, name, cancel)
+                );
             }
             catch
             {
@@ -137,12 +144,7 @@ public sealed class SessionRunner(SessionServices services)
         }
     }
 
-    private async Task<Session> PrepareInTurnAsync(
-        RunRequest request,
-        IReadOnlyList<string> candidates,
-        bool pin,
-        CancellationToken cancel
-    )
+    private async Task<Session> PrepareInTurnAsync(RunRequest request, IReadOnlyList<string> candidates, bool pin, CancellationToken cancel)
     {
         var plan = SessionPlanner.Plan(request, candidates, await services.Engine.InspectAsync(candidates, cancel));
         var files = services.Paths.Container(EngineName, plan.Name);

@@ -12,7 +12,10 @@ public static class Sizes
     {
         var digits = text.Length - text.TrimStart("0123456789".ToCharArray()).Length;
         var unit = text[digits..].ToUpperInvariant();
-        unit = unit.EndsWith("IB", StringComparison.Ordinal) ? unit[..^2] : unit.Length > 1 && unit.EndsWith('B') ? unit[..^1] : unit;
+        unit =
+            unit.EndsWith("IB", StringComparison.Ordinal) ? unit[..^2]
+            : unit.Length > 1 && unit.EndsWith('B') ? unit[..^1]
+            : unit;
         var shift = unit switch
         {
             "" or "B" => 0,
@@ -22,12 +25,18 @@ public static class Sizes
             "T" => 40,
             _ => -1,
         };
-        if (shift < 0 || !long.TryParse(text.AsSpan(0, digits), NumberStyles.None, CultureInfo.InvariantCulture, out var number) || number > long.MaxValue >> shift)
+        if (
+            shift < 0
+            || !long.TryParse(text.AsSpan(0, digits), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            || number > long.MaxValue >> shift
+        )
         {
             throw Usage($"'{text}' is no memory size.", "Write a number with a unit, for example --mem 8G or --mem 512M.");
         }
         var bytes = number << shift;
-        return bytes >= Least ? bytes : throw Usage($"--mem {text} is too little.", "A box needs at least 200M; Codex and a build rather 4G.");
+        return bytes >= Least
+            ? bytes
+            : throw Usage($"--mem {text} is too little.", "A box needs at least 200M; Codex and a build rather 4G.");
     }
 
     /// <summary>Processors: a number above zero, fractions allowed.</summary>

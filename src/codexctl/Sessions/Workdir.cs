@@ -32,14 +32,25 @@ public sealed record Workdir(string Path, IReadOnlyList<string> Hidden)
     /// <param name="allowHome">`--allow-home`: the home directory may be mounted; codexctl's own folders in it stay hidden.</param>
     public static Workdir Resolve(string given, Paths paths, string home, bool allowHome)
     {
-        var path = Libc.ResolvePath(given) ?? throw Refused(given, "There is no such folder.", "Check the path, or create the folder first.");
+        var path =
+            Libc.ResolvePath(given) ?? throw Refused(given, "There is no such folder.", "Check the path, or create the folder first.");
         if (!Directory.Exists(path))
         {
             throw Refused(given, "It is not a folder.", "Give the folder that Codex shall work in.");
         }
-        if (path == "/" || _system.Contains(path, StringComparer.Ordinal) || IsInside(path, "/proc") || IsInside(path, "/sys") || IsInside(path, "/dev"))
+        if (
+            path == "/"
+            || _system.Contains(path, StringComparer.Ordinal)
+            || IsInside(path, "/proc")
+            || IsInside(path, "/sys")
+            || IsInside(path, "/dev")
+        )
         {
-            throw Refused(path, "It belongs to the system: a box that can write there controls this machine.", "Run codexctl in a project folder.");
+            throw Refused(
+                path,
+                "It belongs to the system: a box that can write there controls this machine.",
+                "Run codexctl in a project folder."
+            );
         }
         if (path == (Libc.ResolvePath(home) ?? home) && !allowHome)
         {
@@ -49,7 +60,9 @@ public sealed record Workdir(string Path, IReadOnlyList<string> Hidden)
                 "Run codexctl in a project folder, or repeat with --allow-home if you mean it."
             );
         }
-        var own = new[] { paths.State, paths.Cache, paths.Config, Paths.SharedSockets }.Select(folder => Libc.ResolvePath(folder) ?? folder).ToList();
+        var own = new[] { paths.State, paths.Cache, paths.Config, Paths.SharedSockets }
+            .Select(folder => Libc.ResolvePath(folder) ?? folder)
+            .ToList();
         if (own.FirstOrDefault(folder => path == folder || IsInside(path, folder)) is { } outer)
         {
             throw Refused(path, $"It lies inside {outer}, where codexctl keeps its own files.", "Run codexctl in a project folder.");

@@ -18,7 +18,13 @@ public static class Table
         var table = new Spectre.Console.Table { Border = TableBorder.None, ShowHeaders = true };
         foreach (var column in columns)
         {
-            table.AddColumn(new TableColumn(new Text(column, new Style(decoration: Decoration.Bold))) { NoWrap = true, Padding = new Padding(0, 0, 2, 0) });
+            table.AddColumn(
+                new TableColumn(new Text(column, new Style(decoration: Decoration.Bold)))
+                {
+                    NoWrap = true,
+                    Padding = new Padding(0, 0, 2, 0),
+                }
+            );
         }
         foreach (var row in rows)
         {

@@ -17,8 +17,12 @@ public sealed class FakeProcesses : IProcesses, IDisposable
 
     public string? Find(string program) => "/usr/bin/" + program;
 
-    public Task<ProcessResult> CaptureAsync(CommandLine command, TimeSpan limit, string? input = null, CancellationToken cancel = default) =>
-        Task.FromResult(Next(command));
+    public Task<ProcessResult> CaptureAsync(
+        CommandLine command,
+        TimeSpan limit,
+        string? input = null,
+        CancellationToken cancel = default
+    ) => Task.FromResult(Next(command));
 
     public Task<int> StreamAsync(CommandLine command, Action<string> onLine, CancellationToken cancel = default)
     {

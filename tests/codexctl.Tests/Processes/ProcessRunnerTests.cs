@@ -21,7 +21,8 @@ public class ProcessRunnerTests
     public async Task Input_is_given_and_closed() => (await Runner.CaptureAsync(Shell("cat"), Limit, "täxt")).Output.ShouldBe("täxt");
 
     [Fact]
-    public async Task Without_input_standard_input_is_closed() => (await Runner.CaptureAsync(Shell("cat; echo end"), Limit)).Output.ShouldBe("end\n");
+    public async Task Without_input_standard_input_is_closed() =>
+        (await Runner.CaptureAsync(Shell("cat; echo end"), Limit)).Output.ShouldBe("end\n");
 
     [Fact]
     public async Task A_child_that_does_not_want_its_input_is_no_error() =>

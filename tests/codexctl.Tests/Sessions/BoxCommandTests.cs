@@ -32,7 +32,8 @@ public class BoxCommandTests
         BoxCommand.Typed(["ls -la | wc"], "zsh").ShouldBe(["zsh", "-lc", "ls -la | wc"]);
 
     [Fact]
-    public void Several_words_are_taken_as_they_are() => BoxCommand.Typed(["printf", "%s", "a b"], "bash").ShouldBe(["printf", "%s", "a b"]);
+    public void Several_words_are_taken_as_they_are() =>
+        BoxCommand.Typed(["printf", "%s", "a b"], "bash").ShouldBe(["printf", "%s", "a b"]);
 
     [Fact]
     public void Nothing_of_the_hosts_environment_enters_but_what_is_named()

@@ -31,7 +31,8 @@ public class ContainerNamesTests
 
     [Fact]
     public void Whatever_a_folder_is_called_every_engine_takes_the_name() =>
-        Gen.String.Where(text => !text.Contains('/') && !text.Contains('\0'))
+        Gen
+            .String.Where(text => !text.Contains('/') && !text.Contains('\0'))
             .Sample(text =>
             {
                 var name = ContainerNames.ForFolder("codex-", "/x/" + text);
@@ -52,6 +53,5 @@ public class ContainerNamesTests
         Should.Throw<UserError>(() => ContainerNames.Check(name)).ExitCode.ShouldBe(ExitCodes.Usage);
 
     [Fact]
-    public void A_name_longer_than_apple_takes_is_refused() =>
-        Should.Throw<UserError>(() => ContainerNames.Check(new string('x', 64)));
+    public void A_name_longer_than_apple_takes_is_refused() => Should.Throw<UserError>(() => ContainerNames.Check(new string('x', 64)));
 }

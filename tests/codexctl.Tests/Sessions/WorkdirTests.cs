@@ -60,7 +60,8 @@ public sealed class WorkdirTests : IDisposable
     [InlineData("/usr")]
     [InlineData("/proc/self")]
     [InlineData("/dev/shm")]
-    public void System_folders_are_refused_even_when_home_is_allowed(string path) => Should.Throw<UserError>(() => Resolve(path, allowHome: true));
+    public void System_folders_are_refused_even_when_home_is_allowed(string path) =>
+        Should.Throw<UserError>(() => Resolve(path, allowHome: true));
 
     [Fact]
     public void The_home_directory_needs_its_flag() => Should.Throw<UserError>(() => Resolve(_home)).Mend!.ShouldContain("--allow-home");

@@ -15,7 +15,9 @@ internal static class MountRules
             foreach (var folder in own.Where(Path.Exists).Select(Real))
             {
                 // Where the person allowed the home directory, codexctl's folders in it are covered by empty ones.
-                var covered = IsInside(folder, source) && spec.Hidden.Contains(mount.Target + folder[source.TrimEnd('/').Length..], StringComparer.Ordinal);
+                var covered =
+                    IsInside(folder, source)
+                    && spec.Hidden.Contains(mount.Target + folder[source.TrimEnd('/').Length..], StringComparer.Ordinal);
                 if (IsInside(source, folder) || (IsInside(folder, source) && !covered))
                 {
                     throw new UserError(

@@ -91,7 +91,10 @@ public sealed class DockerEngine(IProcesses processes) : IImageEngine
     private static CommandLine Command(IReadOnlyList<string> arguments) => new("docker", arguments);
 
     private static CommandLine ExecCommand(ExecSpec spec) =>
-        Command(DockerArguments.Exec(spec)) with { Environment = DockerArguments.ExecEnvironment(spec) };
+        Command(DockerArguments.Exec(spec)) with
+        {
+            Environment = DockerArguments.ExecEnvironment(spec),
+        };
 
     private async Task LongAsync(IReadOnlyList<string> arguments, Action<string> onLine, CancellationToken cancel)
     {

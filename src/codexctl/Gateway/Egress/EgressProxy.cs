@@ -84,7 +84,8 @@ public sealed class EgressProxy(
             _allowed.TryRemove(connection, out _);
             Record(connection);
             await transport.Input.CompleteAsync();
-            await transport.Output.CompleteAsync(end);
+            // An error here drops what the peer has not read yet: only where it could not tell otherwise that something is missing.
+            await transport.Output.CompleteAsync(connection.EndIsMarked ? null : end);
         }
     }
 
@@ -221,7 +222,7 @@ public sealed class EgressProxy(
                 idle,
                 _limits,
                 time,
-                () => connection.Answered = true,
+                marked => (connection.Answered, connection.EndIsMarked) = (true, marked),
                 connection.Stop
             );
         }
@@ -371,6 +372,9 @@ public sealed class EgressProxy(
 
         /// <summary>Whether the answer has begun, and is not ours.</summary>
         public bool Answered { get; set; }
+
+        /// <summary>Whether the peer can tell a cut answer from a whole one by itself.</summary>
+        public bool EndIsMarked { get; set; }
 
         public bool Silent { get; set; }
 

@@ -42,7 +42,7 @@ internal sealed record PlainRequest(
 internal static class PlainHttp
 {
     /// <param name="host">The canonical name that was decided about; the Host header is made from it, whatever the client wrote.</param>
-    /// <param name="answering">Called right before the host's answer begins: from there on no other answer can be given.</param>
+    /// <param name="answering">Called right before the host's answer begins: from there on no other answer can be given. Told whether its end is marked.</param>
     public static async Task ExchangeAsync(
         PlainRequest request,
         string host,
@@ -53,7 +53,7 @@ internal static class PlainHttp
         IdleWatch idle,
         EgressLimits limits,
         TimeProvider time,
-        Action answering,
+        Action<bool> answering,
         CancellationTokenSource stop
     )
     {
@@ -193,7 +193,7 @@ internal static class PlainHttp
         PipeReader fromServer,
         Traffic traffic,
         IdleWatch idle,
-        Action answering,
+        Action<bool> answering,
         CancellationToken cancel
     )
     {
@@ -221,7 +221,7 @@ internal static class PlainHttp
             headers.AddRange(FramingHeaders(body));
         }
         headers.Add(new("Connection", "close"));
-        answering();
+        answering(!bodyless && (body.Framing == Framing.Length || chunked));
         client.Output.Write(MessageHead.Write($"HTTP/1.1 {status} {head.Third}", headers));
         await BodyCopier.FlushAsync(client.Output, cancel);
         if (!bodyless)

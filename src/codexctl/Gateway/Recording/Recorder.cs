@@ -108,6 +108,11 @@ public sealed class Recorder : IExchangeSink, IAsyncDisposable
                     {
                         RecordLine.Write(buffer, exchange);
                     }
+                    if (Failed)
+                    {
+                        // Also from Add: what still waits in the channel would keep this loop turning.
+                        return;
+                    }
                     if (written + buffer.WrittenCount > _largest)
                     {
                         Fail($"the record reached its largest size of {_largest >> 20} MB");

@@ -58,9 +58,9 @@ public class DockerArgumentsTests
     public void Hidden_folders_are_covered_after_the_mounts_that_they_lie_in()
     {
         var arguments = DockerArguments.Create(Spec(s => s with { Hidden = ["/workdir/.cache/codexctl"] }));
-        arguments.FindIndex(a => a.StartsWith("type=tmpfs", StringComparison.Ordinal)).ShouldBeGreaterThan(
-            arguments.FindIndex(a => a.Contains("target=/workdir", StringComparison.Ordinal))
-        );
+        arguments
+            .FindIndex(a => a.StartsWith("type=tmpfs", StringComparison.Ordinal))
+            .ShouldBeGreaterThan(arguments.FindIndex(a => a.Contains("target=/workdir", StringComparison.Ordinal)));
     }
 
     [Fact]

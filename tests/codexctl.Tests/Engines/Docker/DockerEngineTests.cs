@@ -98,7 +98,12 @@ public class DockerEngineTests
     [Fact]
     public async Task Anything_else_keeps_the_engines_own_words()
     {
-        using var processes = new FakeProcesses().Expect("docker create", "", "Error response from daemon: range of CPUs is from 0.01 to 2.00", 1);
+        using var processes = new FakeProcesses().Expect(
+            "docker create",
+            "",
+            "Error response from daemon: range of CPUs is from 0.01 to 2.00",
+            1
+        );
         (await Should.ThrowAsync<ProcessError>(() => new DockerEngine(processes).CreateAsync(Spec))).Tail.ShouldContain("range of CPUs");
     }
 
