@@ -283,6 +283,8 @@ public sealed class FakeOllama : IAsyncDisposable
                 return;
             case AnswerMode.Drop:
                 await events.DeltaAsync("Half an ans");
+                // A reset throws away what is still on its way.
+                await Task.Delay(100, cancel);
                 context.Abort();
                 return;
             case AnswerMode.EndEarly:

@@ -4,20 +4,20 @@ using System.Text;
 namespace Codexctl.Models;
 
 /// <summary>What a local run's Codex configuration depends on.</summary>
-/// <param name="CatalogFile">Where Codex finds the rendered catalogue in the box.</param>
 /// <param name="BaseUrl">The model route as the box sees it, with /v1.</param>
 /// <param name="Workdir">The folder that is trusted.</param>
 /// <param name="SqliteHome">A folder off shared file systems, which damage SQLite files.</param>
 /// <param name="Vision">Whether the model takes pictures.</param>
 /// <param name="Context">Tokens; null to take the catalogue's.</param>
+/// <param name="CatalogFile">A rendered catalogue in the box; null to let Codex ask the model route, which knows the context of now.</param>
 public sealed record LocalCodex(
     string Model,
-    string CatalogFile,
     string BaseUrl = "http://127.0.0.1:11434/v1",
     string Workdir = "/workdir",
     string? SqliteHome = null,
     bool Vision = false,
-    long? Context = null
+    long? Context = null,
+    string? CatalogFile = null
 );
 
 /// <summary>
@@ -36,7 +36,10 @@ public static class CodexConfiguration
         toml.Comment("Written by codexctl for local mode. Your own config.toml and -c win over this.");
         toml.Set("model", options.Model);
         toml.Set("model_provider", Provider);
-        toml.Set("model_catalog_json", options.CatalogFile);
+        if (options.CatalogFile is { } catalog)
+        {
+            toml.Set("model_catalog_json", catalog);
+        }
         if (options.Context is { } context)
         {
             toml.Set("model_context_window", context);
@@ -79,6 +82,13 @@ public static class CodexConfiguration
         toml.Set("request_max_retries", 1, "The door tells every error in words, once.");
         toml.Set("stream_max_retries", 1);
         toml.Set("stream_idle_timeout_ms", 1800000);
+        if (options.CatalogFile is null)
+        {
+            var root = options.BaseUrl.TrimEnd('/');
+            root = root.EndsWith("/v1", StringComparison.Ordinal) ? root[..^3] : root;
+            toml.Set("model_catalog_url", root + "/codexctl/catalog");
+            toml.Set("experimental_bearer_token", Provider, "No secret: Codex asks for the catalogue only when it has one to send.");
+        }
         return toml.ToString();
     }
 

@@ -84,13 +84,7 @@ public sealed class ModelRouteHandler : IDisposable
         }
         catch (HttpRequestException error)
         {
-            var why = error.InnerException?.Message ?? error.Message;
-            await SayAsync(
-                context,
-                call,
-                StatusCodes.Status502BadGateway,
-                $"No model server answers at {_server.Display}: {why} {StartIt()}"
-            );
+            await SayAsync(context, call, StatusCodes.Status502BadGateway, Unreachable(error));
         }
         catch (Exception error) when (error is OperationCanceledException or IOException && context.RequestAborted.IsCancellationRequested)
         {
@@ -99,6 +93,13 @@ public sealed class ModelRouteHandler : IDisposable
         catch (BadHttpRequestException error)
         {
             await SayAsync(context, call, error.StatusCode, error.Message);
+        }
+        catch (Exception error)
+        {
+            // A fault of ours: the host logs it and answers 500; the record must not say that all was well.
+            call.Status = StatusCodes.Status500InternalServerError;
+            call.Error = error.Message;
+            throw;
         }
         finally
         {
@@ -350,6 +351,14 @@ public sealed class ModelRouteHandler : IDisposable
         }
     }
 
-    private string StartIt() =>
-        _server.Kind == ModelServerKind.Ollama ? "Start it on the host with: ollama serve" : "Start it on the host.";
+    private string Unreachable(HttpRequestException error)
+    {
+        var why = (error.InnerException?.Message ?? error.Message).TrimEnd('.');
+        if (error.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError)
+        {
+            var start = _server.Kind == ModelServerKind.Ollama ? "Start it on the host with: ollama serve" : "Start it on the host.";
+            return $"No model server answers at {_server.Display}: {why}. {start}";
+        }
+        return $"{_server.KindName} at {_server.Display} broke off before it answered: {why}. Its own log says more.";
+    }
 }

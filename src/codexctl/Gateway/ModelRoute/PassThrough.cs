@@ -47,7 +47,11 @@ internal sealed class PassThrough(HttpMessageInvoker upstream, ModelServer serve
             return;
         }
         var reason = context.Features.Get<IForwarderErrorFeature>()?.Exception;
-        throw new HttpRequestException(reason?.Message ?? error.ToString(), reason);
+        throw new HttpRequestException(
+            (reason as HttpRequestException)?.HttpRequestError ?? HttpRequestError.Unknown,
+            reason?.Message ?? error.ToString(),
+            reason
+        );
     }
 
     private static MemoryStream AsStream(ReadOnlyMemory<byte> bytes) =>

@@ -2,6 +2,7 @@ using System.Collections.Frozen;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Unicode;
 
 namespace Codexctl.Gateway.ModelRoute;
 
@@ -19,6 +20,8 @@ internal sealed class RefusedException(int status, string message) : Exception(m
 /// </summary>
 internal static class RequestGuard
 {
+    private const string NotUnicode = "The body of the request holds text that is not Unicode.";
+
     private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false, MaxDepth = 512 };
 
     // Names that decide which model runs, where, and with what.
@@ -92,6 +95,7 @@ internal static class RequestGuard
     {
         try
         {
+            RefuseBrokenText(body);
             if (JsonNode.Parse(body, documentOptions: Strict) is not JsonObject root)
             {
                 throw new RefusedException(400, "The body of the request is not a JSON object.");
@@ -123,8 +127,8 @@ internal static class RequestGuard
         }
         catch (InvalidOperationException)
         {
-            // Bytes that are no text (half a surrogate pair, broken UTF-8).
-            throw new RefusedException(400, "The body of the request holds text that is not Unicode.");
+            // Half a surrogate pair.
+            throw new RefusedException(400, NotUnicode);
         }
     }
 
@@ -182,6 +186,27 @@ internal static class RequestGuard
             );
         }
         return folded.ToString();
+    }
+
+    // Servers repair broken text each in its own way; and it would only be noticed later, where it is read.
+    private static void RefuseBrokenText(ReadOnlySpan<byte> body)
+    {
+        if (!Utf8.IsValid(body))
+        {
+            throw new RefusedException(400, NotUnicode);
+        }
+        if (body.IndexOf("\\ud"u8) < 0 && body.IndexOf("\\uD"u8) < 0)
+        {
+            return;
+        }
+        var reader = new Utf8JsonReader(body, new JsonReaderOptions { MaxDepth = Strict.MaxDepth });
+        while (reader.Read())
+        {
+            if (reader.TokenType is JsonTokenType.String or JsonTokenType.PropertyName && reader.ValueIsEscaped)
+            {
+                _ = reader.GetString();
+            }
+        }
     }
 
     private static void RefuseVariant(string name, string folded, FrozenSet<string> names)

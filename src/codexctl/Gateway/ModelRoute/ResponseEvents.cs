@@ -33,7 +33,7 @@ internal static class ResponseEvents
         );
 
     /// <summary>A whole answer of one message.</summary>
-    public static string Message(string id, string model, string text)
+    public static string Message(string id, string model, string text, long inputTokens = 0)
     {
         var item = MessageItem("msg_" + id, text);
         var events = new StringBuilder();
@@ -54,7 +54,7 @@ internal static class ResponseEvents
             )
         );
         events.Append(One("response.output_item.done", new JsonObject { ["output_index"] = 0, ["item"] = item }));
-        events.Append(Completed(id, model, 0, 0));
+        events.Append(Completed(id, model, inputTokens, inputTokens == 0 ? 0 : text.Length / 4));
         return events.ToString();
     }
 
