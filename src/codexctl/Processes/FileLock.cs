@@ -49,7 +49,13 @@ public sealed class FileLock : IDisposable
 
     public void Dispose() => _file.Dispose();
 
-    // .NET takes an flock of its own unless sharing is ReadWrite|Delete together with read-only access is asked: ours is the only one wanted.
-    private static SafeFileHandle Open(string path) =>
-        File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+    // Not by File.OpenHandle: .NET takes a shared flock of its own there, which fails at once while another process holds
+    // the exclusive one.
+    private static SafeFileHandle Open(string path)
+    {
+        var file = Libc.OpenFile(path, Libc.OpenReadWrite | Libc.OpenCreate);
+        return file >= 0
+            ? new SafeFileHandle(file, ownsHandle: true)
+            : throw new IOException($"{path} cannot be opened: {System.Runtime.InteropServices.Marshal.GetPInvokeErrorMessage(-file)}");
+    }
 }
