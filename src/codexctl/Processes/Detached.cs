@@ -38,13 +38,22 @@ internal sealed class Detached : IDisposable
     }
 
     /// <param name="descriptors">Our descriptors that the child gets besides, with its numbers for them.</param>
+    /// <param name="bare">Without our environment: only what the command names.</param>
     /// <exception cref="UserError">The program cannot be started.</exception>
-    public static Detached Launch(CommandLine command, string log, IReadOnlyList<(int Source, int Target)>? descriptors = null)
+    public static Detached Launch(
+        CommandLine command,
+        string log,
+        IReadOnlyList<(int Source, int Target)>? descriptors = null,
+        bool bare = false
+    )
     {
         var environment = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (var (name, value) in new ProcessStartInfo().Environment)
+        if (!bare)
         {
-            environment[name] = value ?? "";
+            foreach (var (name, value) in new ProcessStartInfo().Environment)
+            {
+                environment[name] = value ?? "";
+            }
         }
         foreach (var (name, value) in command.Environment)
         {

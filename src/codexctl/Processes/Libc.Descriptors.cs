@@ -15,6 +15,7 @@ internal static unsafe partial class Libc
     public static int ErrorAgain => OperatingSystem.IsMacOS() ? 35 : 11;
 
     public static int OpenReadWrite => 2;
+    public static int OpenCreate => OperatingSystem.IsMacOS() ? 0x200 : 0x40;
     public static int OpenWriteAppend => OperatingSystem.IsMacOS() ? 0x1 | 0x8 | 0x200 : 0x1 | 0x400 | 0x40;
     public static int OpenNoControllingTerminal => OperatingSystem.IsMacOS() ? 0x20000 : 0x100;
     public static int OpenCloseOnExec => OperatingSystem.IsMacOS() ? 0x1000000 : 0x80000;
@@ -32,13 +33,19 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
     private static partial nint WriteRaw(int file, byte* buffer, nint count);
 
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Open(string path, int flags, nint mode);
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int OpenOnStack(string path, int flags, nint r2, nint r3, nint r4, nint r5, nint r6, nint r7, nint mode);
+
     [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
     public static partial int Close(int file);
 
     [LibraryImport("libc", EntryPoint = "poll", SetLastError = true)]
     private static partial int PollRaw(PollDescriptor* files, nuint count, int milliseconds);
 
-    // fcntl and ioctl take variable arguments, which macOS on ARM passes on the stack: six unused ones fill the registers there.
+    // open, fcntl and ioctl take variable arguments, which macOS on ARM passes on the stack: six unused ones fill the registers there.
     [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
     private static partial int Fcntl(int file, int command, nint argument);
 
@@ -76,6 +83,27 @@ internal static unsafe partial class Libc
         public ushort Columns;
         public ushort WidthPixels;
         public ushort HeightPixels;
+    }
+
+    /// <summary>open(2) with close-on-exec; made 0600 where the flags say so. The negated error number when it failed.</summary>
+    public static int OpenFile(string path, int flags)
+    {
+        const int ownerOnly = 0x180;
+        while (true)
+        {
+            var file = OnStack
+                ? OpenOnStack(path, flags | OpenCloseOnExec, 0, 0, 0, 0, 0, 0, ownerOnly)
+                : Open(path, flags | OpenCloseOnExec, ownerOnly);
+            if (file >= 0)
+            {
+                return file;
+            }
+            var error = Marshal.GetLastPInvokeError();
+            if (error != Interrupted)
+            {
+                return -error;
+            }
+        }
     }
 
     /// <summary>read(2), again after a signal; the negated error number when it failed.</summary>
@@ -193,15 +221,13 @@ internal static unsafe partial class Libc
         _ = WindowControl(file, OperatingSystem.IsMacOS() ? 0x80087467u : 0x5414u, &window);
     }
 
+    private static bool OnStack => OperatingSystem.IsMacOS() && RuntimeInformation.ProcessArchitecture == Architecture.Arm64;
+
     private static int Control(int file, int command, nint argument) =>
-        OperatingSystem.IsMacOS() && RuntimeInformation.ProcessArchitecture == Architecture.Arm64
-            ? FcntlOnStack(file, command, 0, 0, 0, 0, 0, 0, argument)
-            : Fcntl(file, command, argument);
+        OnStack ? FcntlOnStack(file, command, 0, 0, 0, 0, 0, 0, argument) : Fcntl(file, command, argument);
 
     private static int WindowControl(int file, nuint request, WindowSize* size) =>
-        OperatingSystem.IsMacOS() && RuntimeInformation.ProcessArchitecture == Architecture.Arm64
-            ? IoctlOnStack(file, request, 0, 0, 0, 0, 0, 0, size)
-            : Ioctl(file, request, size);
+        OnStack ? IoctlOnStack(file, request, 0, 0, 0, 0, 0, 0, size) : Ioctl(file, request, size);
 }
 
 /// <summary>Columns and rows of a terminal.</summary>

@@ -1,11 +1,11 @@
 using System.Net.Sockets;
-using System.Runtime.InteropServices;
+using Codexctl.Processes;
 using Microsoft.Win32.SafeHandles;
 
 namespace Codexctl.Engines.Bubblewrap;
 
 /// <summary>Unix sockets whose paths may be of any length: they are named through a descriptor of their folder.</summary>
-internal static partial class BoxSocket
+internal static class BoxSocket
 {
     public static Socket Listen(string folder, string name)
     {
@@ -49,11 +49,8 @@ internal static partial class BoxSocket
 
     private static SafeFileHandle OpenFolder(string folder)
     {
-        const int pathOnlyCloseOnExec = 0x200000 | 0x80000;
-        var file = Open(folder, pathOnlyCloseOnExec, 0);
+        const int pathOnly = 0x200000;
+        var file = Libc.OpenFile(folder, pathOnly);
         return file >= 0 ? new SafeFileHandle(file, ownsHandle: true) : throw new SocketException((int)SocketError.AddressNotAvailable);
     }
-
-    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int Open(string path, int flags, int mode);
 }

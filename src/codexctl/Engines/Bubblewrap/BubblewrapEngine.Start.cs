@@ -136,7 +136,9 @@ public sealed partial class BubblewrapEngine
                 ((int)status.ClientSafePipeHandle.DangerousGetHandle(), BoxInit.StatusDescriptor),
                 ((int)go.ClientSafePipeHandle.DangerousGetHandle(), BoxInit.GoDescriptor),
                 ((int)listener.SafeHandle.DangerousGetHandle(), BoxInit.ListenDescriptor),
-            ]
+            ],
+            // bwrap stays as process 1, where everybody inside can read its environment: --clearenv is for what it starts.
+            bare: true
         );
         status.ClientSafePipeHandle.Dispose();
         go.ClientSafePipeHandle.Dispose();
