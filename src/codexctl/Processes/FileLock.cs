@@ -49,7 +49,6 @@ public sealed class FileLock : IDisposable
 
     public void Dispose() => _file.Dispose();
 
-    // .NET takes an flock of its own unless sharing is ReadWrite|Delete together with read-only access is asked: ours is the only one wanted.
-    private static SafeFileHandle Open(string path) =>
-        File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+    // Not by .NET's own classes: they take a shared flock at opening and fail when somebody holds it exclusively.
+    private static SafeFileHandle Open(string path) => Libc.OpenPlainly(path);
 }
