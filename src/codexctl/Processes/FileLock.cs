@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
 namespace Codexctl.Processes;
@@ -49,6 +50,13 @@ public sealed class FileLock : IDisposable
 
     public void Dispose() => _file.Dispose();
 
-    // Not by File.OpenHandle: .NET takes an flock of its own on every file that it opens for writing.
-    private static SafeFileHandle Open(string path) => Libc.OpenForLocking(path);
+    // Not by File.OpenHandle: .NET takes an flock of its own on every file that it opens for writing, and fails when somebody
+    // else holds one.
+    private static SafeFileHandle Open(string path)
+    {
+        var file = Libc.OpenFile(path, Libc.OpenReadWrite | Libc.OpenCreate);
+        return file >= 0
+            ? new SafeFileHandle(file, ownsHandle: true)
+            : throw new IOException($"{path} cannot be opened: {Marshal.GetPInvokeErrorMessage(-file)}");
+    }
 }

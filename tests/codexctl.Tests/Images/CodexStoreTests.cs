@@ -111,7 +111,7 @@ public sealed class CodexStoreTests : IAsyncLifetime
         {
             if (number < 3)
             {
-                await _registry.SendArchiveAsync(context, 70_000);
+                await _registry.SendArchiveAsync(context, 70_000, _progress);
                 return true;
             }
             return false;
@@ -127,11 +127,6 @@ public sealed class CodexStoreTests : IAsyncLifetime
     [Fact]
     public async Task An_interrupted_download_goes_on_in_the_next_run()
     {
-        _registry.Before = async (context, _) =>
-        {
-            await _registry.SendArchiveAsync(context, 70_000);
-            return true;
-        };
         using (var stop = new CancellationTokenSource())
         {
             _registry.Before = async (context, _) =>
@@ -312,7 +307,8 @@ public sealed class CodexStoreTests : IAsyncLifetime
         var one = Store(time: TimeProvider.System).EnsureAsync(_progress);
         await arrived.Task;
         var two = Store(time: TimeProvider.System).EnsureAsync(second);
-        await second.FirstNote;
+        // Not only the note: a failure must end the test, too.
+        await Task.WhenAny(second.FirstNote, one, two);
         go.SetResult();
 
         (await two).Root.ShouldBe((await one).Root);
@@ -367,7 +363,7 @@ public sealed class CodexStoreTests : IAsyncLifetime
         var task = run(time);
         while (await Task.WhenAny(task, Task.Delay(20)) != task)
         {
-            time.Advance(TimeSpan.FromSeconds(30));
+            time.Advance(TimeSpan.FromSeconds(5));
         }
         return await task;
     }

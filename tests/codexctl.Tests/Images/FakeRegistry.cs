@@ -65,8 +65,8 @@ internal sealed class FakeRegistry : IAsyncDisposable
         }
     }
 
-    /// <summary>Serves the archive from where the client asks, and cuts the connection after so many bytes of it.</summary>
-    public async Task SendArchiveAsync(HttpContext context, int cutAfter)
+    /// <summary>Serves the archive from where the client asks, and cuts the connection when the client has got so many bytes of it.</summary>
+    public async Task SendArchiveAsync(HttpContext context, int cutAfter, RecordedProgress? client = null)
     {
         var start = 0;
         if (context.Request.GetTypedHeaders().Range?.Ranges.Single().From is { } from)
@@ -87,6 +87,10 @@ internal sealed class FakeRegistry : IAsyncDisposable
         await context.Response.Body.FlushAsync();
         if (count < Archive.Length - start)
         {
+            while (client is not null && client.Done < start + count)
+            {
+                await Task.Delay(1);
+            }
             context.Abort();
         }
     }
@@ -131,6 +135,17 @@ internal sealed class RecordedProgress : IDownloadProgress
     public List<(long Done, long? Total)> Reports { get; } = [];
 
     public List<string> Notes { get; } = [];
+
+    public long Done
+    {
+        get
+        {
+            lock (Reports)
+            {
+                return Reports.Count == 0 ? 0 : Reports[^1].Done;
+            }
+        }
+    }
 
     /// <summary>Done when the first note is there.</summary>
     public Task FirstNote => _waiting.Task;
