@@ -49,7 +49,7 @@ public class TerminalTests
 
         screen.Type("\u001a");
         screen.WaitFor("Stopped");
-        screen.Type("kill -9 %1; wait %1; exit 9\r");
+        screen.Type("exit 9\rexit 9\r");
 
         screen.ExitCode().ShouldBe(9);
     }

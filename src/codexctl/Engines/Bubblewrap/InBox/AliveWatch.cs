@@ -14,6 +14,9 @@ internal sealed class AliveWatch(string door, TimeProvider time)
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
     public static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
+    /// <summary>Called each time the gateway takes a request.</summary>
+    public Action Taken { get; init; } = () => { };
+
     /// <summary>Returns when the gateway has been away for <see cref="Patience"/>.</summary>
     public async Task UntilLostAsync()
     {
@@ -51,6 +54,10 @@ internal sealed class AliveWatch(string door, TimeProvider time)
                 {
                     head.Append(Encoding.ASCII.GetString(buffer, 0, count));
                     accepted = head.ToString().StartsWith("HTTP/1.1 200", StringComparison.Ordinal);
+                    if (accepted)
+                    {
+                        Taken();
+                    }
                 }
             }
         }
