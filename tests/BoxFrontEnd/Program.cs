@@ -48,7 +48,7 @@ async Task<int> RunAsync()
             }
             var network = args[0] == "create-full" ? BoxNetwork.Full : BoxNetwork.None;
             var labels = new Dictionary<string, string> { [ContainerLabels.Workdir] = Uri.EscapeDataString(workdir) };
-            await engine.CreateAsync(new ContainerSpec(name, "codex", labels, mounts, network, user, null, null));
+            await engine.CreateAsync(new ContainerSpec(name, "codex", labels, mounts, [], network, user, null, null));
             return 0;
         case ["start", var name]:
             await engine.StartAsync(name);

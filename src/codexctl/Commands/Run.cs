@@ -109,7 +109,7 @@ public static class Run
         ImageMaking.Check(engine, options.Image);
         if (request.IsCodex)
         {
-            request = request with { Catalog = await Preflight.CheckAsync(app, request.ModelUrl, request.Model, cancel) };
+            await Preflight.CheckAsync(app, request.ModelUrl, request.Model, cancel);
         }
         var result = await app.Sessions(engine).RunAsync(request, cancel);
         app.Terminal.Talk(result.Receipt.Line() + "\n");

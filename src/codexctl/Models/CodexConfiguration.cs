@@ -94,15 +94,14 @@ public static class CodexConfiguration
 
     /// <summary>
     /// Files for the Codex home, by name. A profile is a file of its own since 0.134: `--profile gpt-oss` reads
-    /// gpt-oss.config.toml.
+    /// gpt-oss.config.toml. No context window: it would override what the catalogue knows about the server as it runs now, also
+    /// for a model that `--model` names, and then the server cuts the conversation's beginning off in silence.
     /// </summary>
-    /// <param name="context">The effective context of gpt-oss:20b in tokens; null for the 131072 that it was trained for.</param>
-    public static IReadOnlyDictionary<string, string> Profiles(long? context = null)
+    public static IReadOnlyDictionary<string, string> Profiles()
     {
         var toml = new Toml();
         toml.Set("model", "gpt-oss:20b");
         toml.Set("model_provider", Provider);
-        toml.Set("model_context_window", Math.Min(context ?? 131072, 131072));
         return new Dictionary<string, string>(StringComparer.Ordinal) { ["gpt-oss.config.toml"] = toml.ToString() };
     }
 

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Microsoft.Win32.SafeHandles;
 
 namespace Codexctl.Processes;
 
@@ -54,28 +53,11 @@ internal static unsafe partial class Libc
     private static partial int FileControl(int file, int command);
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int Open(string path, int flags);
+    private static partial int OpenForChildren(string path, int flags);
 
-    [LibraryImport("libc", EntryPoint = "creat", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int Create(string path, uint mode);
-
-    /// <summary>Opens a file that exists only to be locked; made 0600 if missing, never inherited by children.</summary>
-    /// <exception cref="IOException">It cannot be opened.</exception>
-    public static SafeFileHandle OpenForLocking(string path)
-    {
-        const int readWrite = 2;
-        var closeOnExec = OperatingSystem.IsMacOS() ? 0x1000000 : 0x80000;
-        // open(2) with a mode is variadic, which P/Invoke cannot call right everywhere: creat(2) makes the file instead.
-        var file = Open(path, readWrite | closeOnExec);
-        if (file < 0 && Create(path, 0x180) is >= 0 and var created)
-        {
-            _ = Close(created);
-            file = Open(path, readWrite | closeOnExec);
-        }
-        return file >= 0
-            ? new SafeFileHandle(file, ownsHandle: true)
-            : throw new IOException($"{path}: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}");
-    }
+    /// <summary>link(2): a second name for a file. Not 0 when that cannot be (another disk, a file system without links).</summary>
+    [LibraryImport("libc", EntryPoint = "link", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int Link(string existing, string name);
 
     /// <summary>The absolute path with every link on the way resolved; null when it does not exist.</summary>
     public static string? ResolvePath(string path)
@@ -102,7 +84,7 @@ internal static unsafe partial class Libc
         {
             if (FileControl(file, getFlags) < 0)
             {
-                _ = Open("/dev/null", readWrite);
+                _ = OpenForChildren("/dev/null", readWrite);
             }
         }
     }

@@ -7,26 +7,12 @@ namespace Codexctl.Sessions;
 /// <summary>Writes what the box mounts read-only at /etc/codex. Replaced file by file, so that a running Codex never reads half of one.</summary>
 public static class BoxFiles
 {
-    private const string Catalog = "catalog.json";
-
     public static void Prepare(RunRequest request, ContainerPaths files)
     {
         var profiles = Path.Combine(files.CodexConfig, "profiles");
         MakeReadable(files.CodexConfig);
         MakeReadable(profiles);
-        var catalog = Path.Combine(files.CodexConfig, Catalog);
-        if (request.Catalog is { } rendered)
-        {
-            Write(catalog, rendered.Span);
-        }
-        else if (!File.Exists(catalog))
-        {
-            Write(catalog, CodexCatalog.Render([new LocalModel(request.Model)]));
-        }
-        Write(
-            Path.Combine(files.CodexConfig, "config.toml"),
-            CodexConfiguration.Local(new LocalCodex(request.Model, $"{Box.CodexConfig}/{Catalog}"))
-        );
+        Write(Path.Combine(files.CodexConfig, "config.toml"), CodexConfiguration.Local(new LocalCodex(request.Model)));
         foreach (var (name, text) in CodexConfiguration.Profiles())
         {
             Write(Path.Combine(profiles, name), text);

@@ -47,7 +47,4 @@ public sealed record RunRequest
 
     /// <summary>The command is Codex itself, so the model server must be there.</summary>
     public bool IsCodex { get; init; }
-
-    /// <summary>Codex's model catalogue as the server's state gives it; null to keep what the container has.</summary>
-    public ReadOnlyMemory<byte>? Catalog { get; init; }
 }
