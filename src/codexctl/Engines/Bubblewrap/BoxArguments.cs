@@ -31,8 +31,9 @@ internal sealed record BoxPlan(
 internal static class BoxArguments
 {
     public const string CodexFolder = "/opt/codex";
-    private const string OwnFolder = "/run/codexctl/bin";
-    private const string DotnetFolder = "/run/codexctl/dotnet";
+    private const string OwnRoot = "/run/codexctl";
+    private const string OwnFolder = OwnRoot + "/bin";
+    private const string DotnetFolder = OwnRoot + "/dotnet";
 
     /// <summary>Inside, root is an ordinary user too, and its files are still root's outside.</summary>
     private const uint CoderForRoot = 1000;
@@ -102,10 +103,12 @@ internal static class BoxArguments
         {
             Add("--perms", mode, "--tmpfs", path);
         }
+        // A file system of its own, read-only in the end: nothing in it can be moved away or added to.
+        Add("--perms", "0755", "--tmpfs", OwnRoot, "--perms", "0755", "--dir", OwnFolder);
         Add("--symlink", "/run", "/var/run");
 
         // Made as a by-product they would be 0700, which some programs take for a broken system.
-        foreach (var path in (ReadOnlySpan<string>)["/etc", "/etc/ssl", "/etc/pki", "/home", "/opt", "/run/codexctl"])
+        foreach (var path in (ReadOnlySpan<string>)["/etc", "/etc/ssl", "/etc/pki", "/home", "/opt"])
         {
             Add("--perms", "0755", "--dir", path);
         }
@@ -154,7 +157,7 @@ internal static class BoxArguments
         }
 
         var door = plan.Spec.Mounts.Any(mount => string.Equals(mount.Target, Box.Door, StringComparison.Ordinal));
-        Add("--chdir", "/", "--remount-ro", "/");
+        Add("--chdir", "/", "--remount-ro", OwnRoot, "--remount-ro", "/");
         Add("--json-status-fd", $"{BoxInit.StatusDescriptor}", "--");
         Add(program);
         Add("box-init", door ? "--door" : "--no-door", plan.Spec.Network == BoxNetwork.Full ? "--shared-network" : "--own-network");

@@ -114,6 +114,14 @@ public class BoxArgumentsTests
                 1777
                 --tmpfs
                 /var/tmp
+                --perms
+                0755
+                --tmpfs
+                /run/codexctl
+                --perms
+                0755
+                --dir
+                /run/codexctl/bin
                 --symlink
                 /run
                 /var/run
@@ -137,10 +145,6 @@ public class BoxArgumentsTests
                 0755
                 --dir
                 /opt
-                --perms
-                0755
-                --dir
-                /run/codexctl
                 --ro-bind
                 /etc/ssl/certs
                 /etc/ssl/certs
@@ -179,6 +183,8 @@ public class BoxArgumentsTests
                 /run/codexctl/bin/codexctl
                 --chdir
                 /
+                --remount-ro
+                /run/codexctl
                 --remount-ro
                 /
                 --json-status-fd
