@@ -33,7 +33,7 @@ public sealed class ImageBuilderTests : IDisposable
         return new ImageBuilder(_engine, new CodexStore(paths, environment, TimeProvider.System, release), paths, environment);
     }
 
-    private Task Build(ImageBuilder builder, ImageOptions? options = null) =>
+    private static Task Build(ImageBuilder builder, ImageOptions? options = null) =>
         builder.BuildAsync(ImageCatalogue.Find("codex")!, options ?? new ImageOptions(), new RecordedProgress(), _ => { });
 
     [Fact]
@@ -92,7 +92,7 @@ public sealed class ImageBuilderTests : IDisposable
 
         _engine.Build!.Arguments["BASE"].ShouldBe("debian:12");
         _engine.Build.Arguments["HTTPS_PROXY"].ShouldBe("http://p:1");
-        _engine.Build.Arguments.ShouldNotContainKey("HTTP_PROXY");
+        _engine.Build.Arguments.Keys.ShouldNotContain("HTTP_PROXY");
         (_engine.Build.Network, _engine.Build.NoCache, _engine.Build.Pull).ShouldBe(("host", true, true));
     }
 
