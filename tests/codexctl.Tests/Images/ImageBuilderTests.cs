@@ -165,6 +165,9 @@ public sealed class ImageBuilderTests : IDisposable
 
         public Task<int> ExecAsync(ExecSpec spec) => throw new NotSupportedException();
 
+        public Task KillSessionAsync(string container, string session, CancellationToken cancel = default) =>
+            throw new NotSupportedException();
+
         public Task<ProcessResult> CaptureAsync(ExecSpec spec, TimeSpan limit, CancellationToken cancel = default) =>
             throw new NotSupportedException();
     }

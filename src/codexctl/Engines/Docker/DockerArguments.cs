@@ -90,9 +90,10 @@ public static class DockerArguments
     public static List<string> Build(ImageBuild build)
     {
         List<string> arguments = ["build", "--tag", build.Tag, "--file", build.Recipe];
-        foreach (var (key, value) in build.Arguments)
+        // Names only, as with exec: a proxy's address may hold a password.
+        foreach (var key in build.Arguments.Keys)
         {
-            arguments.AddRange(["--build-arg", $"{key}={value}"]);
+            arguments.AddRange(["--build-arg", key]);
         }
         foreach (var (key, value) in build.Labels)
         {

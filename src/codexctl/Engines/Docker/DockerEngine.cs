@@ -80,13 +80,20 @@ public sealed class DockerEngine(IProcesses processes) : IImageEngine
     }
 
     public Task PullImageAsync(string image, Action<string> onLine, CancellationToken cancel = default) =>
-        LongAsync(["image", "pull", image], onLine, cancel);
+        LongAsync(Command(["image", "pull", image]), onLine, cancel);
 
     public async Task RemoveImageAsync(string image, CancellationToken cancel = default) =>
         await CheckedAsync(["image", "rm", image], _change, cancel);
 
     public Task BuildImageAsync(ImageBuild build, Action<string> onLine, CancellationToken cancel = default) =>
-        LongAsync(DockerArguments.Build(build), onLine, cancel);
+        LongAsync(
+            Command(DockerArguments.Build(build)) with
+            {
+                Environment = build.Arguments.ToDictionary(e => e.Key, e => (string?)e.Value, StringComparer.Ordinal),
+            },
+            onLine,
+            cancel
+        );
 
     private static CommandLine Command(IReadOnlyList<string> arguments) => new("docker", arguments);
 
@@ -96,11 +103,11 @@ public sealed class DockerEngine(IProcesses processes) : IImageEngine
             Environment = DockerArguments.ExecEnvironment(spec),
         };
 
-    private async Task LongAsync(IReadOnlyList<string> arguments, Action<string> onLine, CancellationToken cancel)
+    private async Task LongAsync(CommandLine command, Action<string> onLine, CancellationToken cancel)
     {
         var tail = new Queue<string>();
         var code = await processes.StreamAsync(
-            Command(arguments),
+            command,
             line =>
             {
                 tail.Enqueue(line);
@@ -114,7 +121,7 @@ public sealed class DockerEngine(IProcesses processes) : IImageEngine
         );
         if (code != 0)
         {
-            throw Explain(arguments, new ProcessResult(code, "", string.Join('\n', tail)));
+            throw Explain(command.Arguments, new ProcessResult(code, "", string.Join('\n', tail)));
         }
     }
 

@@ -14,6 +14,7 @@ public class BoxArgumentsTests
             new Mount("/state/door", Box.Door, ReadOnly: true),
             new Mount("/state/codex", Box.CodexConfig, ReadOnly: true),
         ],
+        [],
         BoxNetwork.None,
         new BoxUser(1001, 1002),
         null,

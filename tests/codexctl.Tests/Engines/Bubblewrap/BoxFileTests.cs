@@ -16,6 +16,7 @@ public sealed class BoxFileTests : IDisposable
             "codex",
             new Dictionary<string, string> { [ContainerLabels.Workdir] = "%2Fx" },
             [new Mount("/a b\n🙂", Box.Workdir, true)],
+            ["/workdir/.cache"],
             BoxNetwork.Full,
             new BoxUser(1, 2),
             null,
