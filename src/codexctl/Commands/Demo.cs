@@ -12,10 +12,13 @@ public static class Demo
         var engine = ContainerOptions.EngineOption();
         var json = new Option<bool>("--json") { Description = "One JSON object instead of the show" };
         var keep = new Option<bool>("--keep") { Description = "Keep the demo's project folder" };
-        var command = new Command("demo", "Show the main job: the real Codex in a real box, on a tiny built-in model") { engine, json, keep };
-        command.SetAction(
-            (parsed, cancel) => RunAsync(app, parsed.GetValue(engine), parsed.GetValue(json), parsed.GetValue(keep), cancel)
-        );
+        var command = new Command("demo", "Show the main job: the real Codex in a real box, on a tiny built-in model")
+        {
+            engine,
+            json,
+            keep,
+        };
+        command.SetAction((parsed, cancel) => RunAsync(app, parsed.GetValue(engine), parsed.GetValue(json), parsed.GetValue(keep), cancel));
         return command;
     }
 
@@ -29,7 +32,9 @@ public static class Demo
         {
             report = await show.RunAsync(engine, cancel);
         }
-        catch (UserError error) when (engineName is null && engine.Capabilities.Images && error.Message.Contains("could not be built", StringComparison.Ordinal))
+        catch (UserError error)
+            when (engineName is null && engine.Capabilities.Images && error.Message.Contains("could not be built", StringComparison.Ordinal)
+            )
         {
             // A machine whose engine cannot fetch the base image can still show the rest.
             app.Terminal.Fail(error.Message, error.Why, $"{error.Mend}\nGoing on with bubblewrap, which needs no image.");

@@ -42,7 +42,8 @@ internal sealed class DemoShow(App app, DemoFolder project, bool quiet)
     private static readonly TimeSpan _limit = TimeSpan.FromMinutes(2);
 
     // Documentation addresses and names: nobody is there, so that even a box with a hole would bother nobody.
-    private const string Interfaces = "for i in /sys/class/net/*; do [ -e \"$i\" ] && echo \"${i##*/}\"; done; [ -e /sys/class/net/lo ] || sed -n 's/^ *\\([^ :]*\\):.*/\\1/p' /proc/net/dev";
+    private const string Interfaces =
+        "for i in /sys/class/net/*; do [ -e \"$i\" ] && echo \"${i##*/}\"; done; [ -e /sys/class/net/lo ] || sed -n 's/^ *\\([^ :]*\\):.*/\\1/p' /proc/net/dev";
     private const string Outside = "(exec 3<>/dev/tcp/192.0.2.1/443) 2>&1 && echo CONNECTED; true";
     private const string Refused =
         "exec 3<>/dev/tcp/127.0.0.1/3128 && printf 'CONNECT example.com:443 HTTP/1.1\\r\\nHost: example.com:443\\r\\n\\r\\n' >&3 && cat <&3";
@@ -83,7 +84,9 @@ internal sealed class DemoShow(App app, DemoFolder project, bool quiet)
         Tell(
             $"""
 
-            4. Codex wrote: {(written.Count == 0 ? "nothing" : string.Join(", ", written))}; the project's test, run again: {check.Output.Trim()}
+            4. Codex wrote: {(
+                written.Count == 0 ? "nothing" : string.Join(", ", written)
+            )}; the project's test, run again: {check.Output.Trim()}
                The box is gone. The receipt of what went through the door:
 
             {receipt.Line()}
@@ -154,9 +157,15 @@ internal sealed class DemoShow(App app, DemoFolder project, bool quiet)
         }
         Expect(interfaces == "lo", $"The box has other interfaces than loopback: {interfaces.ReplaceLineEndings(" ")}");
         Expect(!outside.Contains("CONNECTED", StringComparison.Ordinal), "The box could connect to the outside.");
-        Expect(refused.StartsWith("HTTP/1.1 403", StringComparison.Ordinal), $"The door did not refuse a host that nobody allowed: {Short(refused)}");
+        Expect(
+            refused.StartsWith("HTTP/1.1 403", StringComparison.Ordinal),
+            $"The door did not refuse a host that nobody allowed: {Short(refused)}"
+        );
         Expect(code == 0, $"Codex ended with exit code {code}.");
-        Expect(written.Contains(DemoProject.Default.Changed, StringComparer.Ordinal), $"Codex did not change {DemoProject.Default.Changed}.");
+        Expect(
+            written.Contains(DemoProject.Default.Changed, StringComparer.Ordinal),
+            $"Codex did not change {DemoProject.Default.Changed}."
+        );
         Expect(check.ExitCode == 0, $"The project's test still fails: {Short(check.Output)}");
         Expect(receipt.Complete, $"The receipt is incomplete: {receipt.Reason}");
         Expect(receipt.ModelCalls >= 3, $"Only {receipt.ModelCalls} model calls went through the door.");
@@ -172,7 +181,8 @@ internal sealed class DemoShow(App app, DemoFolder project, bool quiet)
         }
     }
 
-    private static string LastLine(string text) => text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).LastOrDefault() ?? "";
+    private static string LastLine(string text) =>
+        text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).LastOrDefault() ?? "";
 
     private static string Short(string text)
     {

@@ -51,7 +51,11 @@ public sealed class GatewayLink : IAsyncDisposable
         _finishing = true;
         Receipt? receipt = null;
         var last = false;
-        if (await _socket.TrySendAsync(new ControlRequest("finish", Kill: kill, Incomplete: _died ? "the gateway died during the run" : null)))
+        if (
+            await _socket.TrySendAsync(
+                new ControlRequest("finish", Kill: kill, Incomplete: _died ? "the gateway died during the run" : null)
+            )
+        )
         {
             var answered = await Task.WhenAny(_receipt.Task, _closed.Task).WaitAsync(cancel);
             if (answered == _receipt.Task)

@@ -16,7 +16,13 @@ internal sealed class GatewayParts : IAsyncDisposable
     private readonly LazyModelRoute _model;
     private readonly ScriptedServer? _scripted;
 
-    private GatewayParts(GatewayOrder order, ContainerPaths files, HostEnvironment environment, TimeProvider clock, ScriptedServer? scripted)
+    private GatewayParts(
+        GatewayOrder order,
+        ContainerPaths files,
+        HostEnvironment environment,
+        TimeProvider clock,
+        ScriptedServer? scripted
+    )
     {
         _scripted = scripted;
         _recorder = Recorder.Open(files.Records, clock);
