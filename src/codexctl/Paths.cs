@@ -24,6 +24,9 @@ public sealed class Paths
     /// <summary>What cannot be made again: recordings, receipts, box homes.</summary>
     public string State { get; }
 
+    /// <summary>Names the state directory in labels, without telling where it is.</summary>
+    public string StateId => Hash(State, 12);
+
     /// <summary>What can be downloaded or built again.</summary>
     public string Cache { get; }
 
