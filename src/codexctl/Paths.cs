@@ -89,6 +89,9 @@ public sealed class ContainerPaths(string root)
     /// <summary>Files of the bubblewrap engine: the specification and what runs.</summary>
     public string Box => Path.Combine(Root, "box");
 
+    /// <summary>Serialises what the bubblewrap engine does with one box.</summary>
+    public string BoxLock => Path.Combine(Root, "box.lock");
+
     public string Records => Path.Combine(Root, "record");
 
     public string Receipts => Path.Combine(Root, "receipt");

@@ -107,6 +107,7 @@ public static class Run
         var request = Request(app, options);
         var engine = await app.EngineAsync(options.Engine, cancel);
         ImageMaking.Check(engine, options.Image);
+        CheckPowers(engine, request);
         if (request.IsCodex)
         {
             await Preflight.CheckAsync(app, request.ModelUrl, request.Model, cancel);
@@ -114,6 +115,29 @@ public static class Run
         var result = await app.Sessions(engine).RunAsync(request, cancel);
         app.Terminal.Talk(result.Receipt.Line() + "\n");
         return result.ExitCode;
+    }
+
+    /// <summary>What an engine cannot give is an error before anything is made, never silently left out.</summary>
+    private static void CheckPowers(IContainerEngine engine, RunRequest request)
+    {
+        if (!engine.Capabilities.Limits && (request.Cpus is not null || request.MemoryBytes is not null))
+        {
+            throw new UserError(
+                $"{engine.Name} cannot limit processors or memory.",
+                "Its boxes are ordinary processes of yours.",
+                "Leave out --cpu and --mem, or use another engine: --engine docker",
+                ExitCodes.Usage
+            );
+        }
+        if (!engine.Capabilities.OwnNetwork && request.Network == BoxNetwork.Full)
+        {
+            throw new UserError(
+                $"{engine.Name} has no full network that would be safe.",
+                "Its box would share this machine's own network, with every service that listens on its loopback.",
+                "Name what the box may reach with --allow, or use another engine: --engine docker",
+                ExitCodes.Usage
+            );
+        }
     }
 
     /// <summary>From what was typed to what is meant; touches nothing.</summary>

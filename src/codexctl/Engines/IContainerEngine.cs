@@ -58,8 +58,9 @@ public interface IImageEngine : IContainerEngine
 /// <param name="Images">Containers come from images; else the host's system directories are used.</param>
 /// <param name="Limits">`--cpu` and `--mem` hold.</param>
 /// <param name="RootExec">`su-exec`: root inside the box, without being root outside.</param>
+/// <param name="OwnNetwork">`--network full` gives the box a network of its own; else it would be the host's, with all that listens on its loopback.</param>
 /// <param name="HomeOnHost">The box's home is a folder of ours, because the container has no file system of its own.</param>
-public sealed record EngineCapabilities(bool Images, bool Limits, bool RootExec, bool HomeOnHost);
+public sealed record EngineCapabilities(bool Images, bool Limits, bool RootExec, bool OwnNetwork, bool HomeOnHost);
 
 public enum ContainerState
 {

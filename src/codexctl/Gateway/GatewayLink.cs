@@ -51,7 +51,11 @@ public sealed class GatewayLink : IAsyncDisposable
         _finishing = true;
         Receipt? receipt = null;
         var last = false;
-        if (await _socket.TrySendAsync(new ControlRequest("finish", Kill: kill)))
+        if (
+            await _socket.TrySendAsync(
+                new ControlRequest("finish", Kill: kill, Incomplete: _died ? "the gateway died during the run" : null)
+            )
+        )
         {
             var answered = await Task.WhenAny(_receipt.Task, _closed.Task).WaitAsync(cancel);
             if (answered == _receipt.Task)
@@ -65,12 +69,7 @@ public sealed class GatewayLink : IAsyncDisposable
         {
             await _closed.Task.WaitAsync(cancel);
         }
-        return receipt switch
-        {
-            null => Receipt.From(TallySnapshot.Zero, _started, _launcher.Now, "the gateway died before it could tell"),
-            _ when _died => receipt with { Complete = false, Reason = "the gateway died during the run" },
-            _ => receipt,
-        };
+        return receipt ?? Receipt.From(TallySnapshot.Zero, _started, _launcher.Now, "the gateway died before it could tell");
     }
 
     public async ValueTask DisposeAsync()

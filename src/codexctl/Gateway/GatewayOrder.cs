@@ -22,12 +22,14 @@ public sealed record GatewayOrder(
 /// <param name="Do">join, finish or stop.</param>
 /// <param name="Session">The run's name (join).</param>
 /// <param name="Kill">The front end ended by a signal; whatever is left of its command is to be ended too (finish).</param>
+/// <param name="Incomplete">Why the receipt cannot be whole: what the front end saw and this gateway cannot know (finish).</param>
 public sealed record ControlRequest(
     string Do,
     string? Session = null,
     string? ModelUrl = null,
     IReadOnlyList<string>? Allow = null,
-    bool Kill = false
+    bool Kill = false,
+    string? Incomplete = null
 );
 
 /// <summary>The gateway's answer, a line.</summary>

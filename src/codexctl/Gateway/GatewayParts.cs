@@ -1,6 +1,7 @@
 using Codexctl.Gateway.Egress;
 using Codexctl.Gateway.ModelRoute;
 using Codexctl.Gateway.Recording;
+using Codexctl.Gateway.ScriptedModel;
 using Codexctl.Models;
 using Codexctl.Policy;
 using Codexctl.Settings;
@@ -13,16 +14,24 @@ internal sealed class GatewayParts : IAsyncDisposable
 {
     private readonly Recorder _recorder;
     private readonly LazyModelRoute _model;
+    private readonly ScriptedServer? _scripted;
 
-    private GatewayParts(GatewayOrder order, ContainerPaths files, HostEnvironment environment, TimeProvider clock)
+    private GatewayParts(
+        GatewayOrder order,
+        ContainerPaths files,
+        HostEnvironment environment,
+        TimeProvider clock,
+        ScriptedServer? scripted
+    )
     {
+        _scripted = scripted;
         _recorder = Recorder.Open(files.Records, clock);
+        Receipts = new ReceiptStore(files.Receipts);
         var sinks = new Sinks(_recorder, Tally);
-        _model = new LazyModelRoute(new Uri(order.ModelUrl), sinks, clock);
+        _model = new LazyModelRoute(scripted?.Address ?? new Uri(order.ModelUrl), sinks, clock);
         DoorHost? door = null;
         var egress = new EgressProxy(() => door!.AllowList, sinks, clock, new SystemNetwork(), HostProxy(environment));
-        RequestDelegate route = _model.HandleAsync;
-        Door = door = new DoorHost(route, egress);
+        Door = door = new DoorHost(_model.HandleAsync, egress);
         Door.Allow(order.Allow);
     }
 
@@ -30,17 +39,27 @@ internal sealed class GatewayParts : IAsyncDisposable
 
     public DoorHost Door { get; }
 
+    public ReceiptStore Receipts { get; }
+
     /// <summary>Why the recording is not whole; null while it is.</summary>
     public string? RecordingFailure => _recorder.Failure;
 
-    public static GatewayParts Make(GatewayOrder order, ContainerPaths files, HostEnvironment environment, TimeProvider clock) =>
-        new(order, files, environment, clock);
+    public static async Task<GatewayParts> MakeAsync(
+        GatewayOrder order,
+        ContainerPaths files,
+        HostEnvironment environment,
+        TimeProvider clock
+    ) => new(order, files, environment, clock, order.Scripted ? await ScriptedServer.StartAsync() : null);
 
     public async ValueTask DisposeAsync()
     {
         await Door.DisposeAsync();
         _model.Dispose();
         await _recorder.DisposeAsync();
+        if (_scripted is not null)
+        {
+            await _scripted.DisposeAsync();
+        }
     }
 
     private static UpstreamProxy? HostProxy(HostEnvironment environment) =>

@@ -139,6 +139,8 @@ internal sealed class GatewayProcess(
             }
             if (connection.Session is { } session && !connection.Finished)
             {
+                // Its front end was killed: nobody reads the receipt now, but it is there to be read.
+                Keep(connection, connection.AtJoin!, incomplete: null);
                 await EndSessionAsync(session);
             }
         }
@@ -174,12 +176,7 @@ internal sealed class GatewayProcess(
                 return new ControlReply(
                     Ok: true,
                     Last: !others && !File.Exists(files.Pinned),
-                    Receipt: Receipt.From(
-                        parts.Tally.Snapshot().Since(before),
-                        connection.Joined,
-                        clock.GetUtcNow(),
-                        parts.RecordingFailure is { } failure ? $"the recording stopped ({failure})" : null
-                    )
+                    Receipt: Keep(connection, before, request.Incomplete)
                 );
             case "stop":
                 _stopAsked.TrySetResult();
@@ -187,6 +184,22 @@ internal sealed class GatewayProcess(
             default:
                 return new ControlReply(Ok: false, $"The gateway does not know '{request.Do}'.");
         }
+    }
+
+    private Receipt Keep(ControlConnection connection, TallySnapshot before, string? incomplete)
+    {
+        var recording = parts.RecordingFailure is { } failure ? $"the recording stopped ({failure})" : null;
+        var receipt = Receipt.From(parts.Tally.Snapshot().Since(before), connection.Joined, clock.GetUtcNow(), incomplete ?? recording);
+        try
+        {
+            parts.Receipts.Add(receipt);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // The person still sees the line; the log says why it is not kept.
+            log($"{clock.GetUtcNow():O} a receipt could not be kept: {error.Message}");
+        }
+        return receipt;
     }
 
     /// <summary>Others still use the container: what the killed front end left running in it must go by itself.</summary>

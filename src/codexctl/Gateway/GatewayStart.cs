@@ -24,7 +24,7 @@ internal static class GatewayStart
                 launcher.LastOrder(engine.Name, container)
                 ?? throw new UserError($"There is no order for a gateway of {container}.", "Gateways are started by codexctl run.");
             var files = paths.Container(engine.Name, container);
-            await using var parts = GatewayParts.Make(order, files, environment, clock);
+            await using var parts = await GatewayParts.MakeAsync(order, files, environment, clock);
             var process = new GatewayProcess(order, files, engine, parts, clock, log);
             await process.RunAsync(() => ready.Say("ready"));
         }

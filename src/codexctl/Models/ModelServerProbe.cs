@@ -162,6 +162,11 @@ public sealed class ModelServerProbe : IDisposable
             return;
         }
         using var answer = await PostAsync(server, "/api/generate", $$"""{"model":{{Quote(name)}},"stream":false}""", cancel);
+        if (answer.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.MethodNotAllowed)
+        {
+            // It speaks Ollama's language but does not load on demand; what it runs with then shows at the first request.
+            return;
+        }
         if (answer.StatusCode != HttpStatusCode.OK)
         {
             var words = await answer.Content.ReadAsStringAsync(cancel);

@@ -9,8 +9,16 @@ namespace Codexctl.Sessions;
 /// A run that is ready: the container is up, its gateway knows of us, and our lease keeps both. Disposed without a finish
 /// (an error, Ctrl-C before the command), it counts as ended by force.
 /// </summary>
-public sealed class Session(IContainerEngine engine, RunRequest request, string container, string name, FileLock lease, GatewayLink link)
-    : IAsyncDisposable
+/// <param name="tidy">Removes what only a temporary container needed, once it is gone.</param>
+public sealed class Session(
+    IContainerEngine engine,
+    RunRequest request,
+    string container,
+    string name,
+    FileLock lease,
+    GatewayLink link,
+    Func<Task> tidy
+) : IAsyncDisposable
 {
     private bool _endedByForce;
     private bool _finished;
@@ -32,10 +40,12 @@ public sealed class Session(IContainerEngine engine, RunRequest request, string 
         engine.CaptureAsync(Exec(command, terminal: false, root: false), limit, cancel);
 
     /// <summary>Gives the lease back; the last one out waits until the container is stopped.</summary>
-    public Task<Receipt> FinishAsync(CancellationToken cancel = default)
+    public async Task<Receipt> FinishAsync(CancellationToken cancel = default)
     {
         _finished = true;
-        return link.FinishAsync(lease, _endedByForce, cancel);
+        var receipt = await link.FinishAsync(lease, _endedByForce, cancel);
+        await tidy();
+        return receipt;
     }
 
     public async ValueTask DisposeAsync()

@@ -67,14 +67,8 @@ public sealed class SessionRunner(SessionServices services)
                 );
             try
             {
-                return new Session(
-                    services.Engine,
-                    request,
-                    container.Name,
-                    name,
-                    lease,
-                    await services.Gateways.OpenAsync(order, name, cancel)
-                );
+                var link = await services.Gateways.OpenAsync(order, name, cancel);
+                return new Session(services.Engine, request, container.Name, name, lease, link, () => Task.CompletedTask);
             }
             catch
             {
@@ -189,7 +183,7 @@ public sealed class SessionRunner(SessionServices services)
                 await link.DisposeAsync();
                 throw;
             }
-            return new Session(services.Engine, request, plan.Name, session, lease, link);
+            return new Session(services.Engine, request, plan.Name, session, lease, link, () => TidyAsync(request, files));
         }
         catch
         {
@@ -199,6 +193,21 @@ public sealed class SessionRunner(SessionServices services)
             }
             lease?.Dispose();
             throw;
+        }
+    }
+
+    /// <summary>A temporary container is gone by now; so go the files that were only for it, unless somebody took its name meanwhile.</summary>
+    private async Task TidyAsync(RunRequest request, ContainerPaths files)
+    {
+        if (!request.Temporary)
+        {
+            return;
+        }
+        using var turn = await TakeTurnAsync();
+        using var alone = FileLock.TryTake(files.Lease);
+        if (alone is not null)
+        {
+            ContainerFiles.Remove(files, recordsToo: request.Scripted);
         }
     }
 

@@ -136,7 +136,7 @@ public sealed class ImageBuilderTests : IDisposable
 
         public string Name => "fake";
 
-        public EngineCapabilities Capabilities => new(true, true, true, false);
+        public EngineCapabilities Capabilities => new(true, true, true, true, false);
 
         public Task BuildImageAsync(ImageBuild build, Action<string> onLine, CancellationToken cancel = default)
         {

@@ -23,7 +23,8 @@ public sealed partial class BubblewrapEngine(
 
     public string Name => EngineName;
 
-    public EngineCapabilities Capabilities { get; } = new(Images: false, Limits: false, RootExec: false, HomeOnHost: true);
+    public EngineCapabilities Capabilities { get; } =
+        new(Images: false, Limits: false, RootExec: false, OwnNetwork: false, HomeOnHost: true);
 
     public Task<IReadOnlyList<ContainerInfo>> InspectAsync(IReadOnlyList<string> names, CancellationToken cancel = default) =>
         Task.FromResult<IReadOnlyList<ContainerInfo>>([.. names.Distinct(StringComparer.Ordinal).Select(Inspect).OfType<ContainerInfo>()]);
@@ -197,7 +198,7 @@ public sealed partial class BubblewrapEngine(
         return new ExecRequest(command, spec.Environment, Box.Workdir, size?.Columns, size?.Rows, spec.Session);
     }
 
-    private static Task<FileLock> LockAsync(ContainerPaths container) => FileLock.TakeAsync(Path.Combine(container.Root, "box.lock"));
+    private static Task<FileLock> LockAsync(ContainerPaths container) => FileLock.TakeAsync(container.BoxLock);
 
     private static void Stop(ContainerPaths container)
     {

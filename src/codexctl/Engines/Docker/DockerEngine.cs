@@ -10,7 +10,7 @@ public sealed class DockerEngine(IProcesses processes) : IImageEngine
 
     public string Name => "docker";
 
-    public EngineCapabilities Capabilities { get; } = new(Images: true, Limits: true, RootExec: true, HomeOnHost: false);
+    public EngineCapabilities Capabilities { get; } = new(Images: true, Limits: true, RootExec: true, OwnNetwork: true, HomeOnHost: false);
 
     public async Task<IReadOnlyList<ContainerInfo>> InspectAsync(IReadOnlyList<string> names, CancellationToken cancel = default)
     {

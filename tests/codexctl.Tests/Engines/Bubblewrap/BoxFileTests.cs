@@ -30,7 +30,8 @@ public sealed class BoxFileTests : IDisposable
         read.Created.ShouldBe(created);
         read.Spec.Mounts.ShouldBe(spec.Mounts);
         read.Spec.Labels.ShouldBe(spec.Labels);
-        (read.Spec with { Mounts = spec.Mounts, Labels = spec.Labels }).ShouldBe(spec);
+        (read.Spec with { Mounts = spec.Mounts, Labels = spec.Labels, Hidden = spec.Hidden }).ShouldBe(spec);
+        read.Spec.Hidden.ShouldBe(spec.Hidden);
         if (!OperatingSystem.IsWindows())
         {
             File.GetUnixFileMode(BoxFile.PathIn(paths)).ShouldBe(UnixFileMode.UserRead | UnixFileMode.UserWrite);
