@@ -53,7 +53,7 @@ internal static class ImageMaking
         try
         {
             await using var file = new StreamWriter(log);
-            await new ImageBuilder(engine, app.Codex, app.Paths, app.Environment).BuildAsync(
+            await new ImageBuilder(engine, app.Codex, app.Paths, app.Environment, app.Clock).BuildAsync(
                 recipe,
                 options,
                 new DownloadView(progress, app.Terminal),

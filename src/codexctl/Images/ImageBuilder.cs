@@ -29,7 +29,7 @@ public sealed record ImageOptions(
 );
 
 /// <summary>Builds the images of the catalogue on an engine.</summary>
-public sealed class ImageBuilder(IImageEngine engine, CodexStore store, Paths paths, HostEnvironment environment)
+public sealed class ImageBuilder(IImageEngine engine, CodexStore store, Paths paths, HostEnvironment environment, TimeProvider clock)
 {
     private static readonly string[] s_proxyVariables = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"];
 
@@ -148,11 +148,11 @@ public sealed class ImageBuilder(IImageEngine engine, CodexStore store, Paths pa
     }
 
     /// <summary>Contexts of builds that were killed; a day is longer than any build.</summary>
-    private static void RemoveAbandoned(string parent)
+    private void RemoveAbandoned(string parent)
     {
         foreach (var folder in Directory.EnumerateDirectories(parent))
         {
-            if (DateTime.UtcNow - Directory.GetLastWriteTimeUtc(folder) > s_abandoned)
+            if (clock.GetUtcNow().UtcDateTime - Directory.GetLastWriteTimeUtc(folder) > s_abandoned)
             {
                 Directory.Delete(folder, recursive: true);
             }

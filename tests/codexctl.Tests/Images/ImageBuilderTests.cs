@@ -30,7 +30,13 @@ public sealed class ImageBuilderTests : IDisposable
             Path.Combine(root, ".verified"),
             CodexStore.Wanted.Select(name => $"{name.Length} {name}").Prepend(release.Integrity.Text)
         );
-        return new ImageBuilder(_engine, new CodexStore(paths, environment, TimeProvider.System, release), paths, environment);
+        return new ImageBuilder(
+            _engine,
+            new CodexStore(paths, environment, TimeProvider.System, release),
+            paths,
+            environment,
+            TimeProvider.System
+        );
     }
 
     private static Task Build(ImageBuilder builder, ImageOptions? options = null) =>

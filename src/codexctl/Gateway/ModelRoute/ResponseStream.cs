@@ -12,6 +12,7 @@ internal sealed class ResponseStream(ModelServer server, TimeProvider time, Time
     {
         await downstream.FlushAsync(cancel);
         using var splitter = new EventSplitter();
+        using var silence = new Silence(time, keepAlive);
         var ended = false;
         string? broken = null;
         while (true)
@@ -19,7 +20,7 @@ internal sealed class ResponseStream(ModelServer server, TimeProvider time, Time
             int read;
             try
             {
-                read = await ReadAsync(upstream, splitter.Room(), downstream, cancel);
+                read = await ReadAsync(upstream, splitter.Room(), downstream, silence, cancel);
             }
             catch (Exception error) when (error is IOException or HttpRequestException && !cancel.IsCancellationRequested)
             {
@@ -78,31 +79,75 @@ internal sealed class ResponseStream(ModelServer server, TimeProvider time, Time
         }
     }
 
-    private async ValueTask<int> ReadAsync(Stream upstream, Memory<byte> room, PipeWriter downstream, CancellationToken cancel)
+    private static async ValueTask<int> ReadAsync(
+        Stream upstream,
+        Memory<byte> room,
+        PipeWriter downstream,
+        Silence silence,
+        CancellationToken cancel
+    )
     {
-        var reading = upstream.ReadAsync(room, cancel);
-        if (reading.IsCompleted)
+        var reading = upstream.ReadAsync(room, cancel).AsTask();
+        while (!reading.IsCompleted && await Task.WhenAny(reading, silence.Watch) != reading)
         {
-            return await reading;
-        }
-        var task = reading.AsTask();
-        while (true)
-        {
-            using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-            var silence = Task.Delay(keepAlive, time, stop.Token);
-            if (await Task.WhenAny(task, silence) == task)
-            {
-                await stop.CancelAsync();
-                return await task;
-            }
             cancel.ThrowIfCancellationRequested();
-            await downstream.WriteAsync(ResponseEvents.Ping, cancel);
+            if (silence.IsLong())
+            {
+                await downstream.WriteAsync(ResponseEvents.Ping, cancel);
+            }
         }
+        var read = await reading;
+        silence.Ended();
+        return read;
     }
 
     private static async Task FailAsync(PipeWriter downstream, CallRecord call, string message, CancellationToken cancel)
     {
         call.Error = message;
         await downstream.WriteAsync(Encoding.UTF8.GetBytes(ResponseEvents.Failed(message)), cancel);
+    }
+
+    /// <summary>
+    /// Notices that nothing came for long. One timer for many pieces: a stream has fifty a second, and a timer and a cancellation for
+    /// each of them would cost more than the piece itself.
+    /// </summary>
+    private sealed class Silence : IDisposable
+    {
+        private readonly CancellationTokenSource _end = new();
+        private readonly TimeProvider _time;
+        private readonly TimeSpan _limit;
+        private long _since;
+
+        public Silence(TimeProvider time, TimeSpan limit)
+        {
+            (_time, _limit, _since) = (time, limit, time.GetTimestamp());
+            Watch = Task.Delay(limit, time, _end.Token);
+        }
+
+        /// <summary>Ends when it is worth to look.</summary>
+        public Task Watch { get; private set; }
+
+        /// <summary>Something came.</summary>
+        public void Ended() => _since = _time.GetTimestamp();
+
+        /// <summary>Asked when the watch has ended, which begins anew.</summary>
+        public bool IsLong()
+        {
+            var left = _limit - _time.GetElapsedTime(_since);
+            var isLong = left <= TimeSpan.Zero;
+            if (isLong)
+            {
+                Ended();
+                left = _limit;
+            }
+            Watch = Task.Delay(left, _time, _end.Token);
+            return isLong;
+        }
+
+        public void Dispose()
+        {
+            _end.Cancel();
+            _end.Dispose();
+        }
     }
 }
