@@ -28,9 +28,10 @@ internal static class GatewayStart
             var process = new GatewayProcess(order, files, engine, parts, clock, log);
             await process.RunAsync(() => ready.Say("ready"));
         }
-        catch (Exception error) when (error is UserError or IOException or UnauthorizedAccessException)
+        catch (Exception error)
         {
-            ready.Say(error.Message);
+            // Whatever it is: the front end tells the person. After the first word nobody listens, and the log keeps it.
+            ready.Say(error is UserError { Why: { } why } ? $"{error.Message} {why}" : error.Message);
             throw;
         }
     }

@@ -9,8 +9,16 @@ namespace Codexctl.Sessions;
 /// A run that is ready: the container is up, its gateway knows of us, and our lease keeps both. Disposed without a finish
 /// (an error, Ctrl-C before the command), it counts as ended by force.
 /// </summary>
-public sealed class Session(IContainerEngine engine, RunRequest request, string container, string name, FileLock lease, GatewayLink link)
-    : IAsyncDisposable
+/// <param name="stopAlone">Stops the container when no gateway is there to do it; gets the reason that is known.</param>
+public sealed class Session(
+    IContainerEngine engine,
+    RunRequest request,
+    string container,
+    string name,
+    FileLock lease,
+    GatewayLink link,
+    Func<string?, Task> stopAlone
+) : IAsyncDisposable
 {
     private bool _endedByForce;
     private bool _finished;
@@ -32,20 +40,31 @@ public sealed class Session(IContainerEngine engine, RunRequest request, string 
         engine.CaptureAsync(Exec(command, terminal: false, root: false), limit, cancel);
 
     /// <summary>Gives the lease back; the last one out waits until the container is stopped.</summary>
-    public Task<Receipt> FinishAsync(CancellationToken cancel = default)
+    public async Task<Receipt> FinishAsync(CancellationToken cancel = default)
     {
         _finished = true;
-        return link.FinishAsync(lease, _endedByForce, cancel);
+        var end = await link.FinishAsync(lease, _endedByForce, cancel);
+        if (!end.Settled)
+        {
+            await stopAlone(end.Problem);
+        }
+        return end.Receipt;
     }
 
     public async ValueTask DisposeAsync()
     {
-        if (!_finished)
+        try
         {
-            _endedByForce = true;
-            await FinishAsync();
+            if (!_finished)
+            {
+                _endedByForce = true;
+                await FinishAsync();
+            }
         }
-        await link.DisposeAsync();
+        finally
+        {
+            await link.DisposeAsync();
+        }
     }
 
     private ExecSpec Exec(IReadOnlyList<string> command, bool terminal, bool root) =>

@@ -197,7 +197,7 @@ public sealed partial class BubblewrapEngine(
         return new ExecRequest(command, spec.Environment, Box.Workdir, size?.Columns, size?.Rows, spec.Session);
     }
 
-    private static Task<FileLock> LockAsync(ContainerPaths container) => FileLock.TakeAsync(Path.Combine(container.Root, "box.lock"));
+    private static Task<FileLock> LockAsync(ContainerPaths container) => FileLock.TakeAsync(container.BoxLock);
 
     private static void Stop(ContainerPaths container)
     {
