@@ -20,6 +20,8 @@ public sealed class ProcessRunner(HostEnvironment environment) : IProcesses
         }
         return (environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin")
             .Split(':', StringSplitOptions.RemoveEmptyEntries)
+            // Never from the current folder: that is the one the box writes to.
+            .Where(Path.IsPathRooted)
             .Select(folder => Path.Combine(folder, program))
             .FirstOrDefault(IsExecutable);
     }
@@ -112,7 +114,8 @@ public sealed class ProcessRunner(HostEnvironment environment) : IProcesses
 
         await process.WaitForExitAsync(CancellationToken.None);
         terminal.DiedAbnormally = process.ExitCode >= 128;
-        return process.ExitCode == 0 && ended != 0 ? 128 + ended : process.ExitCode;
+        // Whatever the child made of the signal: it was ended by force, and who asks must know.
+        return ended != 0 ? 128 + ended : process.ExitCode;
     }
 
     public Task<(int ProcessId, string Ready)> DetachAsync(
@@ -213,9 +216,9 @@ public sealed class ProcessRunner(HostEnvironment environment) : IProcesses
         {
             process.Kill(entireProcessTree: true);
         }
-        catch (InvalidOperationException)
+        catch (Exception error) when (error is InvalidOperationException or Win32Exception or AggregateException or NotSupportedException)
         {
-            // It ended by itself meanwhile.
+            // It ended by itself meanwhile, or belongs to somebody else (sudo): nothing more can be done to it.
         }
     }
 }
