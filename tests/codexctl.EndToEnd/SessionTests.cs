@@ -54,7 +54,7 @@ public class SessionTests
             );
 
             both.ShouldAllBe(outcome => outcome.ExitCode == 0, $"round {round}: {both[0]}\n{both[1]}");
-            (await scene.StatesAsync()).Values.ShouldBe(["stopped"], customMessage: $"round {round}");
+            (await scene.StatesAsync()).Values.Single().ShouldBe("stopped", $"round {round}");
         }
         (await File.ReadAllLinesAsync(Path.Combine(scene.Work, "log"))).Length.ShouldBe(40);
         await Scene.EventuallyAsync(() => scene.Background().Count == 0, "no process is left");

@@ -41,7 +41,7 @@ public sealed class Tmux : IDisposable
             "--noprofile",
             "-i",
         ]);
-        WaitFor("$ ");
+        WaitFor("$");
     }
 
     /// <summary>What is on the screen.</summary>
