@@ -71,5 +71,8 @@ public sealed class App(HostEnvironment environment, Terminal.Terminal terminal,
                 BoxFiles.Prepare,
                 Terminal.Say
             )
+            {
+                Clock = Clock,
+            }
         );
 }

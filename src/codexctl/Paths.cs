@@ -14,8 +14,8 @@ public sealed class Paths
     public Paths(HostEnvironment environment)
     {
         var home = environment.Home;
-        State = environment["CODEXCTL_STATE_DIR"] ?? Under(environment["XDG_STATE_HOME"], home, ".local/state");
-        Cache = environment["CODEXCTL_CACHE_DIR"] ?? Under(environment["XDG_CACHE_HOME"], home, ".cache");
+        State = Absolute(environment["CODEXCTL_STATE_DIR"]) ?? Under(environment["XDG_STATE_HOME"], home, ".local/state");
+        Cache = Absolute(environment["CODEXCTL_CACHE_DIR"]) ?? Under(environment["XDG_CACHE_HOME"], home, ".cache");
         Config = environment["CODEXCTL_CONFIG"] is { } file
             ? Path.GetDirectoryName(Path.GetFullPath(file))!
             : Under(environment["XDG_CONFIG_HOME"], home, ".config");
@@ -23,6 +23,9 @@ public sealed class Paths
 
     /// <summary>What cannot be made again: recordings, receipts, box homes.</summary>
     public string State { get; }
+
+    /// <summary>Names the state directory in labels, without telling where it is.</summary>
+    public string StateId => Hash(State, 12);
 
     /// <summary>What can be downloaded or built again.</summary>
     public string Cache { get; }
@@ -46,12 +49,29 @@ public sealed class Paths
 
     public ContainerPaths Container(string engine, string name) => new(Path.Combine(State, engine, name));
 
-    /// <summary>Makes a directory that only its owner may enter, with its parents; refuses one that belongs to somebody else.</summary>
+    /// <summary>The same, and refuses one that belongs to somebody else: its owner could replace what we put there.</summary>
+    public static string MakeOwn(string path)
+    {
+        MakePrivate(path);
+        if (Libc.OwnerOf(path) is { } owner && owner != Libc.GetUserId())
+        {
+            throw new UserError(
+                $"{path} belongs to somebody else (user {owner}).",
+                "codexctl keeps there what nobody else may change.",
+                "Run codexctl as that user, or set CODEXCTL_STATE_DIR to a folder of your own."
+            );
+        }
+        return path;
+    }
+
+    /// <summary>Makes a directory that only its owner may enter, with its parents.</summary>
     public static string MakePrivate(string path)
     {
         Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         return path;
     }
+
+    private static string? Absolute(string? path) => path is null ? null : Path.GetFullPath(path);
 
     private static string Under(string? xdg, string home, string fallback) =>
         Path.Combine(xdg is not null && Path.IsPathRooted(xdg) ? xdg : Path.Combine(home, fallback), "codexctl");
@@ -89,7 +109,7 @@ public sealed class ContainerPaths(string root)
     /// <summary>Files of the bubblewrap engine: the specification and what runs.</summary>
     public string Box => Path.Combine(Root, "box");
 
-    /// <summary>Serialises what the bubblewrap engine does with one box.</summary>
+    /// <summary>Held while the bubblewrap engine changes the box.</summary>
     public string BoxLock => Path.Combine(Root, "box.lock");
 
     public string Records => Path.Combine(Root, "record");
@@ -118,10 +138,38 @@ public sealed class ContainerPaths(string root)
         return Path.Combine(Paths.SharedSockets, Paths.Hash(Root, 16), purpose);
     }
 
+    /// <summary>Removes what is kept for the container, but for recordings and receipts, which are the person's to keep.</summary>
+    public void RemoveAllButRecords()
+    {
+        foreach (var folder in (string[])[Door, Path.GetDirectoryName(ControlSocket)!, CodexConfig])
+        {
+            if (Directory.Exists(folder))
+            {
+                Directory.Delete(folder, recursive: true);
+            }
+        }
+        // The order first: it is the sign that there is something to clear away. The locks last, and whoever waits for one looks
+        // whether its file is still the one that others find.
+        foreach (var file in (string[])[GatewayOrder, GatewayLog, Pinned, BoxLock, GatewayLock, Lease])
+        {
+            if (Directory.Exists(Root))
+            {
+                File.Delete(file);
+            }
+        }
+        foreach (var folder in (string[])[Records, Receipts, Root])
+        {
+            if (Directory.Exists(folder) && !Directory.EnumerateFileSystemEntries(folder).Any())
+            {
+                Directory.Delete(folder);
+            }
+        }
+    }
+
     /// <summary>Makes the folders that every run needs and checks that a shared parent in /tmp is really ours.</summary>
     public void Prepare()
     {
-        Paths.MakePrivate(Root);
+        Paths.MakeOwn(Root);
         foreach (var folder in (string[])[Door, Path.GetDirectoryName(ControlSocket)!])
         {
             if (!folder.StartsWith(Root, StringComparison.Ordinal))

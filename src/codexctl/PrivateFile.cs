@@ -5,6 +5,7 @@ public static class PrivateFile
 {
     public static void Write(string path, ReadOnlySpan<byte> content)
     {
+        Paths.MakePrivate(Path.GetDirectoryName(path)!);
         var temporary = $"{path}.{Guid.NewGuid():N}.tmp";
         try
         {
@@ -21,7 +22,6 @@ public static class PrivateFile
             )
             {
                 file.Write(content);
-                file.Flush(flushToDisk: true);
             }
             File.Move(temporary, path, overwrite: true);
         }

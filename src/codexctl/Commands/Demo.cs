@@ -27,6 +27,7 @@ public static class Demo
         using var project = DemoFolder.Make(keep);
         var show = new DemoShow(app, project, json);
         var engine = await app.EngineAsync(engineName, cancel);
+        show.Begin();
         DemoReport report;
         try
         {

@@ -48,11 +48,13 @@ internal sealed class DemoShow(App app, DemoFolder project, bool quiet)
     private const string Refused =
         "exec 3<>/dev/tcp/127.0.0.1/3128 && printf 'CONNECT example.com:443 HTTP/1.1\\r\\nHost: example.com:443\\r\\n\\r\\n' >&3 && cat <&3";
 
+    /// <summary>The first words, before what may take its time.</summary>
+    public void Begin() => Tell($"\n1. A small project whose test fails: {project.Path}\n   The task: {DemoProject.Default.Prompt}");
+
     public async Task<DemoReport> RunAsync(IContainerEngine engine, CancellationToken cancel)
     {
         var started = app.Clock.GetTimestamp();
         var request = Request();
-        Tell($"\n1. A small project whose test fails: {project.Path}\n   The task: {DemoProject.Default.Prompt}");
         string interfaces;
         string outside;
         string refused;
@@ -127,6 +129,7 @@ internal sealed class DemoShow(App app, DemoFolder project, bool quiet)
         new()
         {
             Workdir = Workdir.Resolve(project.Path, app.Paths, app.Environment.Home, allowHome: false),
+            StateId = app.Paths.StateId,
             Image = ImageMaking.Default,
             User = new BoxUser(Libc.GetUserId(), Libc.GetGroupId()),
             Temporary = true,

@@ -39,14 +39,18 @@ public sealed class ContainerOptions
         var plain = ContainerNames.ForFolder(SessionPlanner.NamePrefix, folder);
         string[] names = name is not null ? [name] : [plain, ContainerNames.WithHash(plain, folder)];
         var found = await engine.InspectAsync(names, cancel);
-        var container = found.FirstOrDefault(c => c.IsOurs && (name is not null || WorkdirLabel.Read(c) == folder));
+        var container = found.FirstOrDefault(c =>
+            c.IsOurs
+            && (c.Label(ContainerLabels.State) ?? app.Paths.StateId) == app.Paths.StateId
+            && (name is not null || WorkdirLabel.Read(c) == folder)
+        );
         if (container is not null)
         {
             return (engine, container);
         }
         throw found.FirstOrDefault(c => c.Name == name) is { } foreign
             ? new UserError(
-                $"The container {foreign.Name} was not made by codexctl.",
+                $"The container {foreign.Name} was not made by this codexctl.",
                 "codexctl never touches containers of other programs."
             )
             : new UserError(

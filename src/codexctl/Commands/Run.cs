@@ -184,6 +184,7 @@ public static class Run
                 app.Environment.Home,
                 options.AllowHome
             ),
+            StateId = app.Paths.StateId,
             Name = options.Name,
             Image = options.Image ?? ImageMaking.Default,
             User = new BoxUser(Libc.GetUserId(), Libc.GetGroupId()),

@@ -91,6 +91,9 @@ public static class ContainerLabels
 {
     /// <summary>The host path behind /workdir, percent-encoded (engines differ in what a label value may hold).</summary>
     public const string Workdir = "codexctl.workdir";
+
+    /// <summary>Which state directory it belongs to: the door that it mounts is served from there and from nowhere else.</summary>
+    public const string State = "codexctl.state";
     public const string Image = "codexctl.image";
     public const string Version = "codexctl.version";
     public const string Network = "codexctl.network";

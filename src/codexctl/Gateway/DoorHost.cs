@@ -17,6 +17,12 @@ namespace Codexctl.Gateway;
 /// </summary>
 internal sealed class DoorHost(RequestDelegate model, EgressProxy egress) : IAsyncDisposable
 {
+    /// <summary>
+    /// A box that opens connections without end must not use up our descriptors, of which front ends and the recording need a
+    /// few, and each connection two. Usual limits are 4096 and more.
+    /// </summary>
+    private const int MostConnections = 1800;
+
     private static readonly TimeSpan _firstLineLimit = TimeSpan.FromSeconds(30);
 
     private readonly CancellationTokenSource _stopping = new();
@@ -46,7 +52,7 @@ internal sealed class DoorHost(RequestDelegate model, EgressProxy egress) : IAsy
             options.Limits.MaxRequestBodySize = null;
             options.Limits.MinRequestBodyDataRate = null;
             options.Limits.MinResponseDataRate = null;
-            options.Limits.MaxConcurrentConnections = null;
+            options.Limits.MaxConcurrentConnections = MostConnections;
             options.ListenUnixSocket(
                 socket,
                 listen =>

@@ -1,7 +1,15 @@
 using System.Text.Json;
+using Codexctl.Gateway.Recording;
 using Codexctl.Processes;
 
 namespace Codexctl.Gateway;
+
+/// <summary>The container is being stopped at this moment. Wait (outside of every lock) until the file is free, then look again.</summary>
+public sealed class ContainerClosingException(string lockFile) : Exception("The container is being stopped.")
+{
+    /// <summary>Held for as long as the closing lasts.</summary>
+    public string LockFile { get; } = lockFile;
+}
 
 /// <summary>Starts gateways and talks to running ones. The only part of this folder that front ends use.</summary>
 public sealed class GatewayLauncher(IProcesses processes, Paths paths, Func<IReadOnlyList<string>, CommandLine> self, TimeProvider clock)
@@ -9,15 +17,25 @@ public sealed class GatewayLauncher(IProcesses processes, Paths paths, Func<IRea
     /// <summary>A gateway listens after about 30 ms; under heavy load, or built without AOT, it takes longer.</summary>
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(30);
 
-    internal DateTimeOffset Now => clock.GetUtcNow();
+    /// <summary>Longer than all that a gateway does when it ends.</summary>
+    internal static readonly TimeSpan EndLimit = GatewayProcess.StopLimit + TimeSpan.FromSeconds(30);
+
+    /// <summary>Longer than anything that is done under the preparation lock.</summary>
+    private static readonly TimeSpan _turnLimit = TimeSpan.FromMinutes(5);
+
+    /// <summary>A log that grew larger is begun anew. Bytes.</summary>
+    private const long LargestLog = 1 << 20;
+
+    internal TimeProvider Clock => clock;
 
     /// <summary>Launches the container's gateway if none answers, and joins it under the name of this run.</summary>
     /// <remarks>The caller holds the container's lease and the engine's preparation lock.</remarks>
+    /// <exception cref="ContainerClosingException">The gateway is about to stop the container.</exception>
     public async Task<GatewayLink> OpenAsync(GatewayOrder order, string session, CancellationToken cancel)
     {
-        var started = Now;
+        var started = clock.GetUtcNow();
         var socket = await ConnectOrLaunchAsync(order, cancel);
-        return await GatewayLink.JoinAsync(this, order, session, socket, started);
+        return await GatewayLink.JoinAsync(this, order, session, socket, started, cancel);
     }
 
     /// <summary>Whether a gateway answers for this container.</summary>
@@ -27,19 +45,37 @@ public sealed class GatewayLauncher(IProcesses processes, Paths paths, Func<IRea
         return socket is not null;
     }
 
-    /// <summary>Tells the gateway to stop its container and end; waits until it has. False when there is none.</summary>
+    /// <summary>Tells the gateway to stop its container and end; waits until it has. False when there is none, or it died.</summary>
+    /// <exception cref="UserError">The container could not be stopped.</exception>
     public async Task<bool> StopAsync(string engine, string container, CancellationToken cancel)
     {
-        using var socket = await LineSocket.TryConnectAsync(paths.Container(engine, container).ControlSocket, cancel);
+        var files = paths.Container(engine, container);
+        using var socket = await LineSocket.TryConnectAsync(files.ControlSocket, cancel);
         if (socket is null || !await socket.TrySendAsync(new ControlRequest("stop")))
         {
             return false;
         }
-        while (await socket.ReadAsync().WaitAsync(cancel) is not null)
+        var stopped = false;
+        try
         {
-            // Lines before the end say nothing to us: the end of the connection is the answer.
+            while (await socket.ReadAsync().WaitAsync(EndLimit, clock, cancel) is { } reply)
+            {
+                if (reply is { Ended: true, Ok: false })
+                {
+                    throw new UserError(
+                        $"The container {container} could not be stopped.",
+                        reply.Error,
+                        "Check the engine by itself, then run codexctl stop again."
+                    );
+                }
+                stopped |= reply.Ended;
+            }
         }
-        return true;
+        catch (TimeoutException)
+        {
+            throw Silent(files);
+        }
+        return stopped;
     }
 
     /// <summary>The last order given for a container; null when there is none or it cannot be read.</summary>
@@ -48,20 +84,60 @@ public sealed class GatewayLauncher(IProcesses processes, Paths paths, Func<IRea
         try
         {
             var text = File.ReadAllText(paths.Container(engine, container).GatewayOrder);
-            return JsonSerializer.Deserialize(text, GatewayJson.Default.GatewayOrder);
+            return
+                JsonSerializer.Deserialize(text, OrderJson.Default.GatewayOrder) is { } order
+                && Uri.TryCreate(order.ModelUrl, UriKind.Absolute, out _)
+                ? order
+                : null;
         }
-        catch (Exception error) when (error is IOException or JsonException)
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or JsonException)
         {
             return null;
         }
     }
 
+    /// <summary>Serialises the preparation of runs; whoever waits long is told.</summary>
+    /// <exception cref="UserError">Somebody holds the lock for longer than any preparation takes.</exception>
+    public async Task<FileLock> TakeTurnAsync(string engine, Action<string>? say, CancellationToken cancel)
+    {
+        var file = paths.PrepareLock(engine);
+        if (say is not null)
+        {
+            if (await FileLock.TakeAsync(file, shared: false, TimeSpan.FromSeconds(5), clock, cancel) is { } early)
+            {
+                return early;
+            }
+            say("waiting for another codexctl that prepares a run or stops a container…");
+        }
+        return await FileLock.TakeAsync(file, shared: false, _turnLimit, clock, cancel)
+            ?? throw new UserError(
+                "Another codexctl has been preparing a run for minutes.",
+                $"It holds {file}.",
+                "If it was stopped (Ctrl-Z), let it go on or end it, then run the command again."
+            );
+    }
+
     /// <summary>For a gateway that died under its run: the preparation lock makes sure that only one front end launches the next.</summary>
     internal async Task<LineSocket> EnsureAsync(GatewayOrder order, CancellationToken cancel)
     {
-        using var turn = await FileLock.TakeAsync(paths.PrepareLock(order.Engine));
+        using var turn = await TakeTurnAsync(order.Engine, say: null, cancel);
         return await ConnectOrLaunchAsync(order, cancel);
     }
+
+    /// <summary>Keeps the receipt of a run whose gateway is gone and cannot do it.</summary>
+    internal void Keep(GatewayOrder order, Receipt receipt) =>
+        new ReceiptStore(paths.Container(order.Engine, order.Container).Receipts).Add(receipt);
+
+    internal string GatewayLock(GatewayOrder order) => paths.Container(order.Engine, order.Container).GatewayLock;
+
+    internal UserError Silent(GatewayOrder order) => Silent(paths.Container(order.Engine, order.Container));
+
+    private static UserError Silent(ContainerPaths files) =>
+        new(
+            "The container's gateway does not answer.",
+            $"It holds {files.GatewayLock}; its log is {files.GatewayLog}",
+            "End it (its command line is: codexctl gateway …), then run the command again."
+        );
 
     private async Task<LineSocket> ConnectOrLaunchAsync(GatewayOrder order, CancellationToken cancel)
     {
@@ -71,9 +147,17 @@ public sealed class GatewayLauncher(IProcesses processes, Paths paths, Func<IRea
             return running;
         }
         files.Prepare();
-        PrivateFile.Write(files.GatewayOrder, JsonSerializer.SerializeToUtf8Bytes(order, GatewayJson.Default.GatewayOrder));
-        var command = self(["gateway", order.Engine, order.Container]) with { WorkingDirectory = "/" };
-        var (_, ready) = await processes.DetachAsync(command, files.GatewayLog, _patience, cancel);
+        // Not written again when it is there: a full disk must not keep a gateway from coming back to its run.
+        var content = JsonSerializer.SerializeToUtf8Bytes(order, OrderJson.Default.GatewayOrder);
+        if (!File.Exists(files.GatewayOrder) || !content.AsSpan().SequenceEqual(File.ReadAllBytes(files.GatewayOrder)))
+        {
+            PrivateFile.Write(files.GatewayOrder, content);
+        }
+        if (new FileInfo(files.GatewayLog) is { Exists: true, Length: > LargestLog })
+        {
+            File.Delete(files.GatewayLog);
+        }
+        var (_, ready) = await processes.DetachAsync(Command(order), files.GatewayLog, _patience, cancel);
         return ready.Trim() == "ready" && await LineSocket.TryConnectAsync(files.ControlSocket, cancel) is { } socket
             ? socket
             : throw new UserError(
@@ -82,4 +166,16 @@ public sealed class GatewayLauncher(IProcesses processes, Paths paths, Func<IRea
                 "Mend what the message says, then run the command again."
             );
     }
+
+    // Out of the person's folder, which the box can write to; so what is relative there must be told in full.
+    private CommandLine Command(GatewayOrder order) =>
+        self(["gateway", order.Engine, order.Container]) with
+        {
+            WorkingDirectory = "/",
+            Environment = new Dictionary<string, string?>(StringComparer.Ordinal)
+            {
+                ["CODEXCTL_STATE_DIR"] = paths.State,
+                ["CODEXCTL_CACHE_DIR"] = paths.Cache,
+            },
+        };
 }

@@ -6,127 +6,340 @@ using Codexctl.Processes;
 
 namespace Codexctl.Gateway;
 
+/// <summary>How a run's connection to its gateway ended.</summary>
+/// <param name="Settled">The container is stopped, or others use it. Else nobody but the caller is there to stop it.</param>
+/// <param name="Problem">Why the gateway could not stop the container.</param>
+public sealed record GatewayEnd(Receipt Receipt, bool Settled, string? Problem);
+
 /// <summary>
 /// A front end's connection to its gateway. While it is open the gateway knows that the run lives; when the gateway dies
 /// first, it is launched again and joined again, and the receipt will say so.
 /// </summary>
 public sealed class GatewayLink : IAsyncDisposable
 {
+    private static readonly TimeSpan _joinLimit = TimeSpan.FromSeconds(30);
+
+    /// <summary>Ending what is left of a command may take the engine a minute.</summary>
+    private static readonly TimeSpan _receiptLimit = GatewayLauncher.EndLimit;
+
+    /// <summary>For a gateway that dies as soon as it lives, and for a machine that has no room for one at the moment.</summary>
+    private static readonly TimeSpan _pause = TimeSpan.FromSeconds(2);
+
     private readonly GatewayLauncher _launcher;
     private readonly GatewayOrder _order;
     private readonly string _session;
     private readonly DateTimeOffset _started;
-    private readonly TaskCompletionSource<ControlReply> _receipt = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly TaskCompletionSource _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private LineSocket _socket;
-    private Task _watch = Task.CompletedTask;
-    private volatile bool _finishing;
-    private volatile bool _died;
+    private readonly CancellationTokenSource _disposed = new();
+    private readonly Lock _gate = new();
+    private readonly Task _watch;
+
+    /// <summary>Of the gateway that lives, or is being launched.</summary>
+    private TaskCompletionSource<Life> _life = NewSource<Life>();
+    private bool _leaseGiven;
+    private volatile string? _trouble;
 
     private GatewayLink(GatewayLauncher launcher, GatewayOrder order, string session, LineSocket socket, DateTimeOffset started)
     {
-        (_launcher, _order, _session, _socket, _started) = (launcher, order, session, socket, started);
+        (_launcher, _order, _session, _started) = (launcher, order, session, started);
+        var first = new Life(socket);
+        _life.SetResult(first);
+        _watch = WatchAsync(first);
     }
 
-    /// <exception cref="UserError">The gateway runs with other settings that cannot be joined.</exception>
+    /// <exception cref="UserError">The gateway runs with other settings that cannot be joined, or does not answer.</exception>
+    /// <exception cref="ContainerClosingException">It is about to stop the container.</exception>
     internal static async Task<GatewayLink> JoinAsync(
         GatewayLauncher launcher,
         GatewayOrder order,
         string session,
         LineSocket socket,
-        DateTimeOffset started
+        DateTimeOffset started,
+        CancellationToken cancel
     )
     {
-        await JoinAsync(socket, order, session);
-        var link = new GatewayLink(launcher, order, session, socket, started);
-        link._watch = link.WatchAsync();
-        return link;
+        try
+        {
+            await JoinAsync(launcher, socket, order, session, again: false, cancel);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+        return new GatewayLink(launcher, order, session, socket, started);
     }
 
     /// <summary>Ends the run: gets its receipt and, when nobody else uses the container, waits until it is stopped.</summary>
     /// <param name="lease">The run's lease; given back here, because the gateway waits for it.</param>
     /// <param name="kill">The front end ended by a signal: whatever is left of its command is to be ended too.</param>
-    public async Task<Receipt> FinishAsync(FileLock lease, bool kill, CancellationToken cancel = default)
+    public async Task<GatewayEnd> FinishAsync(FileLock lease, bool kill, CancellationToken cancel = default)
     {
-        _finishing = true;
-        Receipt? receipt = null;
-        var last = false;
-        if (
-            await _socket.TrySendAsync(
-                new ControlRequest("finish", Kill: kill, Incomplete: _died ? "the gateway died during the run" : null)
-            )
-        )
+        try
         {
-            var answered = await Task.WhenAny(_receipt.Task, _closed.Task).WaitAsync(cancel);
-            if (answered == _receipt.Task)
-            {
-                var reply = await _receipt.Task;
-                (receipt, last) = (reply.Receipt, reply.Last);
-            }
+            return await FinishAsync(kill, lease, cancel);
         }
-        lease.Dispose();
-        if (last)
+        finally
         {
-            await _closed.Task.WaitAsync(cancel);
+            lease.Dispose();
         }
-        return receipt ?? Receipt.From(TallySnapshot.Zero, _started, _launcher.Now, "the gateway died before it could tell");
     }
 
     public async ValueTask DisposeAsync()
     {
-        _finishing = true;
-        _socket.Dispose();
+        await _disposed.CancelAsync();
+        TaskCompletionSource<Life> life;
+        lock (_gate)
+        {
+            life = _life;
+        }
+        if (life.Task.IsCompletedSuccessfully)
+        {
+            (await life.Task).Socket.Dispose();
+        }
         await _watch;
+        _disposed.Dispose();
     }
 
-    private async Task WatchAsync()
+    private async Task<GatewayEnd> FinishAsync(bool kill, FileLock lease, CancellationToken cancel)
+    {
+        // A gateway can die at any moment, also between our word and its answer: its successor is asked then.
+        for (var tries = 0; tries < 3; tries++)
+        {
+            if (await CurrentAsync(cancel) is not { } life)
+            {
+                break;
+            }
+            if (!life.Stopping)
+            {
+                await life.Socket.TrySendAsync(new ControlRequest("finish", Kill: kill));
+            }
+            var reply = await WithinAsync(life.Receipt.Task, _receiptLimit, cancel);
+            if (reply?.Receipt is not { } receipt)
+            {
+                if (!life.Gone.IsCompleted || life.Stopping)
+                {
+                    break;
+                }
+                continue;
+            }
+            lock (_gate)
+            {
+                _leaseGiven = true;
+            }
+            lease.Dispose();
+            if (!reply.Last && !life.Stopping)
+            {
+                return new GatewayEnd(receipt, Settled: true, null);
+            }
+            var end = await WithinAsync(life.End.Task, GatewayLauncher.EndLimit, cancel);
+            return new GatewayEnd(receipt, end is { Kept: true } or { Ended: true, Ok: true }, end?.Error);
+        }
+        lock (_gate)
+        {
+            _leaseGiven = true;
+        }
+        lease.Dispose();
+        var incomplete = Receipt.From(
+            TallySnapshot.Zero,
+            _started,
+            _launcher.Clock.GetUtcNow(),
+            _trouble is { } trouble
+                ? $"the gateway died and could not be started again ({trouble})"
+                : "the gateway died before it could tell"
+        );
+        try
+        {
+            _launcher.Keep(_order, incomplete);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            incomplete = incomplete with { Reason = $"{incomplete.Reason}, and this could not be kept ({error.Message})" };
+        }
+        return new GatewayEnd(incomplete, Settled: false, null);
+    }
+
+    /// <summary>The gateway that lives; waits for one that is being launched, but not for long. Null when there is none.</summary>
+    private async Task<Life?> CurrentAsync(CancellationToken cancel)
+    {
+        TaskCompletionSource<Life> life;
+        lock (_gate)
+        {
+            life = _life;
+        }
+        return await WithinAsync(life.Task, TimeSpan.FromSeconds(10), cancel);
+    }
+
+    private async Task<T?> WithinAsync<T>(Task<T> task, TimeSpan limit, CancellationToken cancel)
+        where T : class?
+    {
+        try
+        {
+            return await task.WaitAsync(limit, _launcher.Clock, cancel);
+        }
+        catch (TimeoutException)
+        {
+            return null;
+        }
+    }
+
+    private async Task WatchAsync(Life life)
     {
         while (true)
         {
-            while (await _socket.ReadAsync() is { } reply)
+            var born = _launcher.Clock.GetTimestamp();
+            await life.ReadAsync();
+            bool again;
+            lock (_gate)
             {
-                if (reply.Receipt is not null)
+                again = !life.Stopping && !_leaseGiven && !_disposed.IsCancellationRequested;
+                if (again)
                 {
-                    _receipt.TrySetResult(reply);
-                }
-                else if (reply.Stopping)
-                {
-                    _finishing = true;
-                }
-                else if (reply.Kept)
-                {
-                    _closed.TrySetResult();
+                    _life = NewSource<Life>();
                 }
             }
-            if (_finishing)
+            // Only now: who waited for this one must find its successor.
+            life.Over();
+            if (!again)
             {
-                _closed.TrySetResult();
                 return;
             }
-            _died = true;
-            try
+            if (_launcher.Clock.GetElapsedTime(born) < _pause && !await PauseAsync())
             {
-                var socket = await _launcher.EnsureAsync(_order, CancellationToken.None);
-                await JoinAsync(socket, _order, _session);
-                Interlocked.Exchange(ref _socket, socket).Dispose();
+                return;
             }
-            catch (Exception error) when (error is UserError or IOException)
+            Life? next;
+            while ((next = await TryAgainAsync()) is null)
             {
-                // Without a gateway the box has no way out: closed, not open. The receipt says incomplete.
-                _closed.TrySetResult();
+                // Without a gateway the box has no way out: closed, not open.
+                if (!await PauseAsync())
+                {
+                    return;
+                }
+            }
+            life = next;
+            lock (_gate)
+            {
+                _life.SetResult(life);
+            }
+            if (_disposed.IsCancellationRequested)
+            {
+                life.Over();
                 return;
             }
         }
     }
 
-    private static async Task JoinAsync(LineSocket socket, GatewayOrder order, string session)
+    private async Task<Life?> TryAgainAsync()
     {
-        await socket.TrySendAsync(new ControlRequest("join", session, order.ModelUrl, order.Allow));
-        var reply =
-            await socket.ReadAsync() ?? throw new UserError("The gateway ended while it was joined.", null, "Run the command again.");
-        if (!reply.Ok)
+        LineSocket? socket = null;
+        try
         {
-            throw new UserError(reply.Error!, null, "End the other runs of this container first, or use another --name.");
+            socket = await _launcher.EnsureAsync(_order, _disposed.Token);
+            await JoinAsync(_launcher, socket, _order, _session, again: true, _disposed.Token);
+            return new Life(socket);
+        }
+        catch (Exception error)
+        {
+            _trouble = error.Message;
+            // Full disk, no processes left, the container is being stopped: the next try tells, or the end of the run, which
+            // finds no gateway and says so on the receipt.
+            socket?.Dispose();
+            return null;
+        }
+    }
+
+    private async Task<bool> PauseAsync()
+    {
+        try
+        {
+            await Task.Delay(_pause, _launcher.Clock, _disposed.Token);
+            return true;
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
+    }
+
+    private static async Task JoinAsync(
+        GatewayLauncher launcher,
+        LineSocket socket,
+        GatewayOrder order,
+        string session,
+        bool again,
+        CancellationToken cancel
+    )
+    {
+        await socket.TrySendAsync(new ControlRequest("join", session, order.ModelUrl, order.Allow, Again: again));
+        ControlReply? reply;
+        try
+        {
+            reply = await socket.ReadAsync().WaitAsync(_joinLimit, launcher.Clock, cancel);
+        }
+        catch (TimeoutException)
+        {
+            throw launcher.Silent(order);
+        }
+        switch (reply)
+        {
+            case { Ok: true, Stopping: false }:
+                return;
+            case null or { Stopping: true }:
+                throw new ContainerClosingException(launcher.GatewayLock(order));
+            default:
+                throw new UserError(
+                    reply.Error ?? "The gateway refused.",
+                    null,
+                    "End the other runs of this container first, or use another --name."
+                );
+        }
+    }
+
+    private static TaskCompletionSource<T> NewSource<T>() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>One gateway process, from our joining it to its end.</summary>
+    private sealed class Life(LineSocket socket)
+    {
+        private volatile bool _stopping;
+        private ControlReply? _ended;
+
+        public LineSocket Socket => socket;
+
+        /// <summary>The line with our receipt; null when it died first.</summary>
+        public TaskCompletionSource<ControlReply?> Receipt { get; } = NewSource<ControlReply?>();
+
+        /// <summary>That the container is stopped, cannot be, or is kept for somebody else; null when it died first.</summary>
+        public TaskCompletionSource<ControlReply?> End { get; } = NewSource<ControlReply?>();
+
+        public Task Gone => End.Task;
+
+        /// <summary>It ends on purpose.</summary>
+        public bool Stopping => _stopping;
+
+        public async Task ReadAsync()
+        {
+            while (await socket.ReadAsync() is { } reply)
+            {
+                _stopping |= reply.Stopping;
+                if (reply.Receipt is not null)
+                {
+                    Receipt.TrySetResult(reply);
+                }
+                if (reply.Kept)
+                {
+                    End.TrySetResult(reply);
+                }
+                // The end is told when the process has ended too: nothing of it is left for whoever waits.
+                _ended = reply.Ended ? reply : _ended;
+            }
+        }
+
+        /// <summary>After the last line: nobody needs to wait for another.</summary>
+        public void Over()
+        {
+            End.TrySetResult(_ended);
+            Receipt.TrySetResult(null);
+            socket.Dispose();
         }
     }
 }
@@ -167,7 +380,7 @@ internal sealed class LineSocket : IDisposable
             await _stream.WriteAsync((byte[])[.. line, (byte)'\n']);
             return true;
         }
-        catch (Exception error) when (error is IOException or ObjectDisposedException)
+        catch (Exception error) when (error is IOException or ObjectDisposedException or InvalidOperationException)
         {
             return false;
         }
@@ -186,5 +399,6 @@ internal sealed class LineSocket : IDisposable
         }
     }
 
-    public void Dispose() => _reader.Dispose();
+    // Not the reader: a read may be under way, and ends by this.
+    public void Dispose() => _stream.Dispose();
 }

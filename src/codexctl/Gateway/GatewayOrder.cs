@@ -22,34 +22,47 @@ public sealed record GatewayOrder(
 /// <param name="Do">join, finish or stop.</param>
 /// <param name="Session">The run's name (join).</param>
 /// <param name="Kill">The front end ended by a signal; whatever is left of its command is to be ended too (finish).</param>
-/// <param name="Incomplete">Why the receipt cannot be whole: what the front end saw and this gateway cannot know (finish).</param>
+/// <param name="Again">The gateway that the run joined first has died: what went through it is not counted here (join).</param>
 public sealed record ControlRequest(
     string Do,
     string? Session = null,
     string? ModelUrl = null,
     IReadOnlyList<string>? Allow = null,
     bool Kill = false,
-    string? Incomplete = null
+    bool Again = false
 );
 
 /// <summary>The gateway's answer, a line.</summary>
 /// <param name="Last">Nobody else uses the container: it is stopped now, and the connection closes when that is done (finish).</param>
 /// <param name="Kept">Somebody joined meanwhile, so the container stays: no need to wait.</param>
-/// <param name="Stopping">The person stopped the container; the gateway's end is no accident.</param>
+/// <param name="Stopping">The gateway is about to stop its container and end: no accident.</param>
+/// <param name="Ended">
+/// The last line: the container is stopped, or it could not be and <paramref name="Error"/> says why. A run that was still on gets its
+/// receipt here.
+/// </param>
 public sealed record ControlReply(
     bool Ok,
     string? Error = null,
     bool Last = false,
     Receipt? Receipt = null,
     bool Kept = false,
-    bool Stopping = false
+    bool Stopping = false,
+    bool Ended = false
 );
 
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull
 )]
-[JsonSerializable(typeof(GatewayOrder))]
 [JsonSerializable(typeof(ControlRequest))]
 [JsonSerializable(typeof(ControlReply))]
 internal sealed partial class GatewayJson : JsonSerializerContext;
+
+/// <summary>The order's file outlives versions and crashes: half of one is none.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    RespectNullableAnnotations = true,
+    RespectRequiredConstructorParameters = true
+)]
+[JsonSerializable(typeof(GatewayOrder))]
+internal sealed partial class OrderJson : JsonSerializerContext;

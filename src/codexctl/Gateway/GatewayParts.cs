@@ -26,7 +26,6 @@ internal sealed class GatewayParts : IAsyncDisposable
     {
         _scripted = scripted;
         _recorder = Recorder.Open(files.Records, clock);
-        Receipts = new ReceiptStore(files.Receipts);
         var sinks = new Sinks(_recorder, Tally);
         _model = new LazyModelRoute(scripted?.Address ?? new Uri(order.ModelUrl), sinks, clock);
         DoorHost? door = null;
@@ -38,8 +37,6 @@ internal sealed class GatewayParts : IAsyncDisposable
     public Tally Tally { get; } = new();
 
     public DoorHost Door { get; }
-
-    public ReceiptStore Receipts { get; }
 
     /// <summary>Why the recording is not whole; null while it is.</summary>
     public string? RecordingFailure => _recorder.Failure;

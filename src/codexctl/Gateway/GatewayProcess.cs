@@ -1,6 +1,6 @@
-using System.Collections.Concurrent;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using System.Threading.Channels;
 using Codexctl.Engines;
 using Codexctl.Gateway.Recording;
 using Codexctl.Processes;
@@ -23,11 +23,16 @@ internal sealed class GatewayProcess(
     Action<string> log
 )
 {
-    private static readonly TimeSpan _stopLimit = TimeSpan.FromMinutes(1);
+    /// <summary>Front ends wait longer than this for the end (<see cref="GatewayLink"/>), so that they hear of a failure.</summary>
+    internal static readonly TimeSpan StopLimit = TimeSpan.FromMinutes(1);
 
-    private readonly ConcurrentDictionary<ControlConnection, bool> _connections = new();
+    private static readonly TimeSpan _acceptPause = TimeSpan.FromMilliseconds(100);
+
+    private readonly Lock _gate = new();
+    private readonly HashSet<ControlConnection> _connections = [];
     private readonly TaskCompletionSource _stopAsked = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private volatile bool _closing;
+    private readonly Channel<bool> _somebodyLeft = Channel.CreateBounded<bool>(1);
+    private bool _closing;
 
     /// <param name="ready">Called once front ends can connect.</param>
     public async Task RunAsync(Action ready)
@@ -40,21 +45,30 @@ internal sealed class GatewayProcess(
         // Left behind by a gateway that was killed; the lock says that none is alive.
         File.Delete(files.DoorSocket);
         File.Delete(files.ControlSocket);
-        await parts.Door.StartAsync(files.DoorSocket);
-        using var listener = Listen(files.ControlSocket);
-        _ = AcceptAsync(listener);
-        ready();
-
-        using var lease = await WaitForTheLastAsync();
-        _closing = true;
-        foreach (var connection in _connections.Keys)
+        FileLock? lease = null;
+        string? problem = null;
+        try
         {
-            await connection.SendAsync(new ControlReply(Ok: true, Stopping: true));
+            await parts.Door.StartAsync(files.DoorSocket);
+            using var listener = Listen(files.ControlSocket);
+            _ = AcceptAsync(listener);
+            ready();
+
+            lease = await WaitForTheLastAsync();
+            problem = await CloseAsync();
         }
-        await StopContainerAsync();
-        await parts.Door.StopAsync();
-        File.Delete(files.DoorSocket);
-        File.Delete(files.ControlSocket);
+        finally
+        {
+            // All of it while we are the only gateway: the files of the next one must not be taken away.
+            await parts.Door.StopAsync();
+            File.Delete(files.DoorSocket);
+            File.Delete(files.ControlSocket);
+            if (order.Temporary && lease is not null && problem is null)
+            {
+                files.RemoveAllButRecords();
+            }
+            lease?.Dispose();
+        }
     }
 
     /// <summary>The exclusive lease, or null when somebody asked to stop although runs are still on.</summary>
@@ -73,15 +87,48 @@ internal sealed class GatewayProcess(
             {
                 return lease;
             }
-            // The person started the container by hand: it stays until `codexctl stop`, which asks for it.
+            // The person started the container by hand: it stays until `codexctl stop`, which asks for it, or until a run finds
+            // that it was stopped behind our back, takes the mark away and leaves.
             lease.Dispose();
-            await _stopAsked.Task;
+            if (await Task.WhenAny(_somebodyLeft.Reader.ReadAsync().AsTask(), _stopAsked.Task) == _stopAsked.Task)
+            {
+                File.Delete(files.Pinned);
+                return null;
+            }
         }
     }
 
-    private async Task StopContainerAsync()
+    /// <summary>Stops the container and tells everybody. Returns why that failed; null when it did not.</summary>
+    private async Task<string?> CloseAsync()
     {
-        using var limit = new CancellationTokenSource(_stopLimit);
+        List<ControlConnection> connections;
+        lock (_gate)
+        {
+            _closing = true;
+            connections = [.. _connections];
+        }
+        foreach (var connection in connections)
+        {
+            await connection.SendAsync(new ControlReply(Ok: true, Stopping: true));
+        }
+        var problem = await StopContainerAsync();
+        lock (_gate)
+        {
+            connections = [.. _connections];
+        }
+        foreach (var connection in connections)
+        {
+            // What the engine said as it stopped the container may have gone through the door too: counted only now.
+            var receipt = connection.Finished ? null : ReceiptFor(connection);
+            await connection.SendAsync(new ControlReply(Ok: problem is null, problem, Receipt: receipt, Ended: true));
+            Settle(connection, receipt);
+        }
+        return problem;
+    }
+
+    private async Task<string?> StopContainerAsync()
+    {
+        using var limit = new CancellationTokenSource(StopLimit);
         try
         {
             await engine.StopAsync(order.Container, limit.Token);
@@ -89,11 +136,18 @@ internal sealed class GatewayProcess(
             {
                 await engine.RemoveAsync(order.Container, force: true, limit.Token);
             }
+            return null;
         }
-        catch (Exception error) when (error is UserError or ProcessError or OperationCanceledException)
+        catch (Exception error)
         {
-            // Nobody is there to be told; the log keeps it, and the next run finds the container and goes on with it.
+            // Whatever it is: the log keeps it, a waiting front end hears it, the box ends by itself without us.
             log($"{clock.GetUtcNow():O} stopping {order.Container} failed: {error.Message}");
+            return error switch
+            {
+                OperationCanceledException => $"{engine.Name} did not stop it within {StopLimit.TotalSeconds:0} seconds",
+                ProcessError failed => $"{failed.Message}: {failed.Tail}",
+                _ => error.Message,
+            };
         }
     }
 
@@ -101,7 +155,7 @@ internal sealed class GatewayProcess(
     {
         var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         listener.Bind(new UnixDomainSocketEndPoint(path));
-        listener.Listen(128);
+        listener.Listen(512);
         return listener;
     }
 
@@ -114,9 +168,20 @@ internal sealed class GatewayProcess(
             {
                 socket = await listener.AcceptAsync();
             }
-            catch (Exception error) when (error is SocketException or ObjectDisposedException)
+            catch (ObjectDisposedException)
             {
                 return;
+            }
+            catch (SocketException error) when (error.SocketErrorCode is SocketError.OperationAborted or SocketError.Interrupted)
+            {
+                return;
+            }
+            catch (SocketException error)
+            {
+                // No descriptors for a moment, for one: the front ends wait in the queue.
+                log($"{clock.GetUtcNow():O} a front end could not be taken: {error.Message}");
+                await Task.Delay(_acceptPause, clock);
+                continue;
             }
             _ = ServeAsync(new ControlConnection(socket));
         }
@@ -130,55 +195,62 @@ internal sealed class GatewayProcess(
             {
                 await foreach (var request in connection.ReadAsync())
                 {
-                    await connection.SendAsync(await AnswerAsync(connection, request));
+                    var reply = await AnswerAsync(connection, request);
+                    await connection.SendAsync(reply);
+                    if (request.Do == "finish")
+                    {
+                        // After the answer: nobody is to wait for the disk.
+                        Settle(connection, reply.Receipt);
+                    }
                 }
+                if (connection is { Session: { } session, Finished: false })
+                {
+                    Settle(connection, ReceiptFor(connection));
+                    await EndSessionAsync(session);
+                }
+            }
+            catch (Exception error)
+            {
+                // One front end's trouble must not be the others'.
+                log($"{clock.GetUtcNow():O} serving a front end failed: {error}");
             }
             finally
             {
-                _connections.TryRemove(connection, out _);
-            }
-            if (connection.Session is { } session && !connection.Finished)
-            {
-                // Its front end was killed: nobody reads the receipt now, but it is there to be read.
-                Keep(connection, connection.AtJoin!, incomplete: null);
-                await EndSessionAsync(session);
+                lock (_gate)
+                {
+                    _connections.Remove(connection);
+                }
+                // Full: that somebody left is known already.
+                _somebodyLeft.Writer.TryWrite(true);
             }
         }
     }
 
     private async Task<ControlReply> AnswerAsync(ControlConnection connection, ControlRequest request)
     {
-        switch (request.Do)
+        switch (request)
         {
-            case "join" when request.ModelUrl != order.ModelUrl:
-                return new ControlReply(
-                    Ok: false,
-                    $"The container {order.Container} is in use with another model server ({order.ModelUrl}, not {request.ModelUrl})."
-                );
-            case "join":
-                connection.Session = request.Session;
-                connection.AtJoin = parts.Tally.Snapshot();
-                connection.Joined = clock.GetUtcNow();
-                parts.Door.Allow(request.Allow ?? []);
-                _connections[connection] = true;
-                foreach (var waiting in _connections.Keys.Where(other => other.Finished))
+            case { Do: "join", Session: { } session }:
+                return await JoinAsync(connection, request, session);
+            case { Do: "finish" } when connection is { Session: { } session, AtJoin: not null }:
+                bool others;
+                lock (_gate)
                 {
-                    await waiting.SendAsync(new ControlReply(Ok: true, Kept: true));
+                    connection.Finished = true;
+                    others = _connections.Any(other => other != connection && !other.Finished);
                 }
-                return new ControlReply(Ok: true);
-            case "finish" when connection.AtJoin is { } before:
-                connection.Finished = true;
                 if (request.Kill)
                 {
-                    await EndSessionAsync(connection.Session!);
+                    await EndSessionAsync(session);
                 }
-                var others = _connections.Keys.Any(other => other != connection && !other.Finished);
-                return new ControlReply(
-                    Ok: true,
-                    Last: !others && !File.Exists(files.Pinned),
-                    Receipt: Keep(connection, before, request.Incomplete)
-                );
-            case "stop":
+                return new ControlReply(Ok: true, Last: !others && !File.Exists(files.Pinned), Receipt: ReceiptFor(connection));
+            case { Do: "stop" }:
+                lock (_gate)
+                {
+                    // Whoever asks hears how it went.
+                    _connections.Add(connection);
+                    connection.Finished = true;
+                }
                 _stopAsked.TrySetResult();
                 return new ControlReply(Ok: true);
             default:
@@ -186,30 +258,79 @@ internal sealed class GatewayProcess(
         }
     }
 
-    private Receipt Keep(ControlConnection connection, TallySnapshot before, string? incomplete)
+    private async Task<ControlReply> JoinAsync(ControlConnection connection, ControlRequest request, string session)
     {
-        var recording = parts.RecordingFailure is { } failure ? $"the recording stopped ({failure})" : null;
-        var receipt = Receipt.From(parts.Tally.Snapshot().Since(before), connection.Joined, clock.GetUtcNow(), incomplete ?? recording);
-        try
+        if (request.ModelUrl != order.ModelUrl)
         {
-            parts.Receipts.Add(receipt);
+            return new ControlReply(
+                Ok: false,
+                $"The container {order.Container} is in use with another model server ({order.ModelUrl}, not {request.ModelUrl})."
+            );
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        List<ControlConnection> waiting;
+        lock (_gate)
         {
-            // The person still sees the line; the log says why it is not kept.
-            log($"{clock.GetUtcNow():O} a receipt could not be kept: {error.Message}");
+            if (_closing)
+            {
+                return new ControlReply(Ok: false, "The gateway is ending.", Stopping: true);
+            }
+            connection.Session = session;
+            connection.AtJoin = parts.Tally.Snapshot();
+            connection.Joined = clock.GetUtcNow();
+            connection.Incomplete = request.Again ? "the gateway died during the run" : null;
+            _connections.Add(connection);
+            waiting = [.. _connections.Where(other => other.Finished)];
         }
-        return receipt;
+        parts.Door.Allow(request.Allow ?? []);
+        foreach (var other in waiting)
+        {
+            await other.SendAsync(new ControlReply(Ok: true, Kept: true));
+        }
+        return new ControlReply(Ok: true);
+    }
+
+    private Receipt? ReceiptFor(ControlConnection connection) =>
+        connection.AtJoin is { } before
+            ? Receipt.From(
+                parts.Tally.Snapshot().Since(before),
+                connection.Joined,
+                clock.GetUtcNow(),
+                connection.Incomplete ?? (parts.RecordingFailure is { } failure ? $"the recording stopped ({failure})" : null)
+            )
+            : null;
+
+    /// <summary>Writes the run's receipt down, once; also that of a run that was killed.</summary>
+    private void Settle(ControlConnection connection, Receipt? receipt)
+    {
+        lock (_gate)
+        {
+            if (receipt is null || connection.Settled)
+            {
+                return;
+            }
+            connection.Settled = true;
+            try
+            {
+                new ReceiptStore(files.Receipts).Add(receipt);
+            }
+            catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+            {
+                log($"{clock.GetUtcNow():O} the receipt could not be kept: {error.Message}");
+            }
+        }
     }
 
     /// <summary>Others still use the container: what the killed front end left running in it must go by itself.</summary>
     private async Task EndSessionAsync(string session)
     {
-        if (_closing)
+        lock (_gate)
         {
-            return;
+            if (_closing)
+            {
+                return;
+            }
         }
-        using var limit = new CancellationTokenSource(_stopLimit);
+        using var limit = new CancellationTokenSource(StopLimit);
         try
         {
             await engine.KillSessionAsync(order.Container, session, limit.Token);

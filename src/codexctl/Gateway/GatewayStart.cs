@@ -24,13 +24,21 @@ internal static class GatewayStart
                 launcher.LastOrder(engine.Name, container)
                 ?? throw new UserError($"There is no order for a gateway of {container}.", "Gateways are started by codexctl run.");
             var files = paths.Container(engine.Name, container);
-            await using var parts = await GatewayParts.MakeAsync(order, files, environment, clock);
-            var process = new GatewayProcess(order, files, engine, parts, clock, log);
-            await process.RunAsync(() => ready.Say("ready"));
+            await using (var parts = await GatewayParts.MakeAsync(order, files, environment, clock))
+            {
+                var process = new GatewayProcess(order, files, engine, parts, clock, log);
+                await process.RunAsync(() => ready.Say("ready"));
+            }
+            if (order.Scripted)
+            {
+                // The demo's: nobody wants to keep its records.
+                Directory.Delete(files.Root, recursive: true);
+            }
         }
-        catch (Exception error) when (error is UserError or IOException or UnauthorizedAccessException)
+        catch (Exception error)
         {
-            ready.Say(error.Message);
+            // Whatever it is: the front end tells the person. After the first word nobody listens, and the log keeps it.
+            ready.Say(error is UserError { Why: { } why } ? $"{error.Message} {why}" : error.Message);
             throw;
         }
     }

@@ -201,7 +201,7 @@ internal static unsafe partial class Libc
         return flags >= 0 && (flags & CloseOnExec) == 0;
     }
 
-    public static void SetCloseOnExec(int file) => Control(file, SetDescriptorFlags, CloseOnExec);
+    public static void SetCloseOnExec(int file, bool on = true) => Control(file, SetDescriptorFlags, on ? CloseOnExec : 0);
 
     public static void SetNonBlocking(int file) => Control(file, SetStatusFlags, Control(file, GetStatusFlags, 0) | OpenNonBlocking);
 

@@ -99,7 +99,7 @@ internal static unsafe partial class Libc
             {
                 continue;
             }
-            if ((operation & LockNonBlocking) != 0)
+            if ((operation & LockNonBlocking) != 0 && error == ErrorAgain)
             {
                 return false;
             }
@@ -125,6 +125,20 @@ internal static unsafe partial class Libc
             | UnixFileMode.OtherWrite
             | UnixFileMode.OtherExecute;
         return (mode & others) == UnixFileMode.None && OwnerOf(path) == GetUserId();
+    }
+
+    /// <summary>Whether an open file is still what its path names. True where that cannot be told.</summary>
+    public static bool IsFileAt(SafeHandle file, string path)
+    {
+        Span<byte> open = stackalloc byte[512];
+        Span<byte> named = stackalloc byte[512];
+        var ours = OperatingSystem.IsMacOS() ? $"/dev/fd/{file.DangerousGetHandle()}" : $"/proc/self/fd/{file.DangerousGetHandle()}";
+        if (Stat(ours, open) != 0)
+        {
+            return true;
+        }
+        // st_ino is at the eighth byte on every system that we know; two files of one path are on one disk.
+        return Stat(path, named) == 0 && open.Slice(8, 8).SequenceEqual(named.Slice(8, 8));
     }
 
     /// <summary>The owner's id of a file, following links; null when it cannot be read.</summary>

@@ -20,6 +20,8 @@ public sealed class ProcessRunner(HostEnvironment environment) : IProcesses
         }
         return (environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin")
             .Split(':', StringSplitOptions.RemoveEmptyEntries)
+            // Never from the current folder: that is the one the box writes to.
+            .Where(Path.IsPathRooted)
             .Select(folder => Path.Combine(folder, program))
             .FirstOrDefault(IsExecutable);
     }
@@ -96,10 +98,25 @@ public sealed class ProcessRunner(HostEnvironment environment) : IProcesses
     {
         using var terminal = new TerminalGuard();
         var ended = 0;
+        Process? child = null;
         // Ctrl-C and Ctrl-\ reach the child by itself: it is in the terminal's foreground group. They must not end us before it.
-        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => context.Cancel = true);
+        // A supervisor's `kill -INT` reaches only us, so it is passed on; hearing it twice does no harm.
+        using var interrupt = PosixSignalRegistration.Create(
+            PosixSignal.SIGINT,
+            context =>
+            {
+                context.Cancel = true;
+                // Clients of engines end with 0 when they are interrupted, and leave the command running.
+                Interlocked.Exchange(ref ended, Libc.SigInt);
+                if (child is not null)
+                {
+                    _ = Libc.Kill(child.Id, Libc.SigInt);
+                }
+            }
+        );
         using var quit = PosixSignalRegistration.Create(PosixSignal.SIGQUIT, context => context.Cancel = true);
         using var process = Start(command, redirect: false);
+        child = process;
         void Forward(PosixSignalContext context, int signal)
         {
             context.Cancel = true;
@@ -112,7 +129,8 @@ public sealed class ProcessRunner(HostEnvironment environment) : IProcesses
 
         await process.WaitForExitAsync(CancellationToken.None);
         terminal.DiedAbnormally = process.ExitCode >= 128;
-        return process.ExitCode == 0 && ended != 0 ? 128 + ended : process.ExitCode;
+        // Whatever the child made of the signal: it was ended by force, and who asks must know.
+        return ended != 0 ? 128 + ended : process.ExitCode;
     }
 
     public Task<(int ProcessId, string Ready)> DetachAsync(
@@ -213,9 +231,9 @@ public sealed class ProcessRunner(HostEnvironment environment) : IProcesses
         {
             process.Kill(entireProcessTree: true);
         }
-        catch (InvalidOperationException)
+        catch (Exception error) when (error is InvalidOperationException or Win32Exception or AggregateException or NotSupportedException)
         {
-            // It ended by itself meanwhile.
+            // It ended by itself meanwhile, or belongs to somebody else (sudo): nothing more can be done to it.
         }
     }
 }

@@ -48,13 +48,7 @@ internal static unsafe partial class Spawn
         // into a box. (On macOS a flag of each spawn does this.)
         if (OperatingSystem.IsLinux())
         {
-            foreach (var entry in Directory.EnumerateFileSystemEntries("/proc/self/fd"))
-            {
-                if (int.Parse(Path.GetFileName(entry), CultureInfo.InvariantCulture) is > 2 and var file && Libc.IsInherited(file))
-                {
-                    Libc.SetCloseOnExec(file);
-                }
-            }
+            SharedOnPurpose().ForEach(file => Libc.SetCloseOnExec(file));
         }
     }
 
@@ -116,10 +110,35 @@ internal static unsafe partial class Spawn
             Check(request.File, AddDuplicate(actions, free + i, request.Descriptors[i].Target));
             Check(request.File, AddClose(actions, free + i));
         }
+        foreach (var file in SharedOnPurpose())
+        {
+            // The number may be taken by one of the child's own by now.
+            if (request.Descriptors.All(one => one.Target != file) && request.Opened.All(one => one.Target != file))
+            {
+                Check(request.File, AddClose(actions, file));
+            }
+        }
         if (request.WorkingDirectory is { } directory)
         {
             Check(request.File, AddChangeDirectory(actions, directory));
         }
+    }
+
+    /// <summary>What other children are given for a moment (a run's lease, for one) is not for these, which live long.</summary>
+    private static List<int> SharedOnPurpose()
+    {
+        var files = new List<int>();
+        if (OperatingSystem.IsLinux())
+        {
+            foreach (var entry in Directory.EnumerateFileSystemEntries("/proc/self/fd"))
+            {
+                if (int.Parse(Path.GetFileName(entry), CultureInfo.InvariantCulture) is > 2 and var file && Libc.IsInherited(file))
+                {
+                    files.Add(file);
+                }
+            }
+        }
+        return files;
     }
 
     private static void SetAttributes(SpawnRequest request, byte* attributes)

@@ -12,6 +12,7 @@ public static class ContainerSpecs
             new Dictionary<string, string>(StringComparer.Ordinal)
             {
                 [ContainerLabels.Workdir] = WorkdirLabel.Write(request.Workdir.Path),
+                [ContainerLabels.State] = request.StateId,
                 [ContainerLabels.Image] = request.Image,
                 [ContainerLabels.Version] = Product.Version,
                 [ContainerLabels.Network] = request.Network == BoxNetwork.Full ? "full" : "none",

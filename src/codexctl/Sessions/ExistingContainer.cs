@@ -13,6 +13,7 @@ internal static class ExistingContainer
         new()
         {
             Workdir = new Workdir(WorkdirLabel.Read(container)!, []),
+            StateId = container.Label(ContainerLabels.State) ?? "",
             Name = container.Name,
             Image = container.Label(ContainerLabels.Image) ?? container.Image,
             User = new BoxUser(Libc.GetUserId(), Libc.GetGroupId()),

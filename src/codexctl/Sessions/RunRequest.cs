@@ -7,6 +7,9 @@ public sealed record RunRequest
 {
     public required Workdir Workdir { get; init; }
 
+    /// <summary>Whose gateways can serve the container (see <see cref="Paths.StateId"/>).</summary>
+    public required string StateId { get; init; }
+
     /// <summary>`--name`; null for the folder's name.</summary>
     public string? Name { get; init; }
 

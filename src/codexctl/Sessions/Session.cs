@@ -9,7 +9,7 @@ namespace Codexctl.Sessions;
 /// A run that is ready: the container is up, its gateway knows of us, and our lease keeps both. Disposed without a finish
 /// (an error, Ctrl-C before the command), it counts as ended by force.
 /// </summary>
-/// <param name="tidy">Removes what only a temporary container needed, once it is gone.</param>
+/// <param name="stopAlone">Stops the container when no gateway is there to do it; gets the reason that is known.</param>
 public sealed class Session(
     IContainerEngine engine,
     RunRequest request,
@@ -17,7 +17,7 @@ public sealed class Session(
     string name,
     FileLock lease,
     GatewayLink link,
-    Func<Task> tidy
+    Func<string?, Task> stopAlone
 ) : IAsyncDisposable
 {
     private bool _endedByForce;
@@ -43,19 +43,28 @@ public sealed class Session(
     public async Task<Receipt> FinishAsync(CancellationToken cancel = default)
     {
         _finished = true;
-        var receipt = await link.FinishAsync(lease, _endedByForce, cancel);
-        await tidy();
-        return receipt;
+        var end = await link.FinishAsync(lease, _endedByForce, cancel);
+        if (!end.Settled)
+        {
+            await stopAlone(end.Problem);
+        }
+        return end.Receipt;
     }
 
     public async ValueTask DisposeAsync()
     {
-        if (!_finished)
+        try
         {
-            _endedByForce = true;
-            await FinishAsync();
+            if (!_finished)
+            {
+                _endedByForce = true;
+                await FinishAsync();
+            }
         }
-        await link.DisposeAsync();
+        finally
+        {
+            await link.DisposeAsync();
+        }
     }
 
     private ExecSpec Exec(IReadOnlyList<string> command, bool terminal, bool root) =>

@@ -36,17 +36,17 @@ public static class SessionPlanner
             {
                 return new SessionPlan(candidate, Create: true, Start: true);
             }
-            if (container.IsOurs && WorkdirLabel.Read(container) == request.Workdir.Path)
+            if (container.IsOurs && WorkdirLabel.Read(container) == request.Workdir.Path && IsServedByUs(request, container))
             {
                 return Reuse(request, container);
             }
             if (request.Name is not null)
             {
-                throw Foreign(container);
+                throw Foreign(request, container);
             }
         }
         // Both names are somebody else's; the second is a hash of this very folder, so somebody took it on purpose.
-        throw Foreign(byName[candidates[^1]]);
+        throw Foreign(request, byName[candidates[^1]]);
     }
 
     private static SessionPlan Reuse(RunRequest request, ContainerInfo container)
@@ -95,20 +95,30 @@ public static class SessionPlanner
         return new SessionPlan(container.Name, Create: false, Start: container.State != ContainerState.Running, notice);
     }
 
-    private static UserError Foreign(ContainerInfo container) =>
-        container.IsOurs
+    private static bool IsServedByUs(RunRequest request, ContainerInfo container) =>
+        container.Label(ContainerLabels.State) is not { } state || state == request.StateId;
+
+    private static UserError Foreign(RunRequest request, ContainerInfo container) =>
+        !IsServedByUs(request, container)
+            ? new UserError(
+                $"The container {container.Name} belongs to another person's codexctl, or to another state directory.",
+                "Its door leads to a gateway that only that one can start.",
+                "Choose another --name.",
+                ExitCodes.BeforeCommand
+            )
+        : container.IsOurs
             ? new UserError(
                 $"The container {container.Name} belongs to another folder: {WorkdirLabel.Read(container)}",
                 "A container keeps the folder it was made for.",
                 "Choose another --name, or run codexctl in that folder.",
                 ExitCodes.BeforeCommand
             )
-            : new UserError(
-                $"A container named {container.Name} exists, and codexctl did not make it.",
-                "codexctl never touches containers of other programs.",
-                "Choose another --name.",
-                ExitCodes.BeforeCommand
-            );
+        : new UserError(
+            $"A container named {container.Name} exists, and codexctl did not make it.",
+            "codexctl never touches containers of other programs.",
+            "Choose another --name.",
+            ExitCodes.BeforeCommand
+        );
 
     private static string Mode(bool readOnly) => readOnly ? "read-only" : "read-write";
 

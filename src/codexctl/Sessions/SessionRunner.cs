@@ -16,7 +16,10 @@ public sealed record SessionServices(
     Func<string, CancellationToken, Task> MakeImage,
     Action<RunRequest, ContainerPaths> PrepareFiles,
     Action<string> Say
-);
+)
+{
+    public TimeProvider Clock { get; init; } = TimeProvider.System;
+}
 
 /// <summary>How a run ended.</summary>
 public sealed record SessionResult(int ExitCode, string Container, Receipt Receipt);
@@ -54,21 +57,19 @@ public sealed class SessionRunner(SessionServices services)
         var name = NewSession();
         // As the running gateway was told; it is launched again with the same if it died.
         var order = last ?? Order(request, container.Name);
-        using (await TakeTurnAsync())
+        using (await TakeTurnAsync(cancel))
         {
             files.Prepare();
-            var lease =
-                FileLock.TryTake(files.Lease, shared: true)
-                ?? throw new UserError(
-                    $"The container {container.Name} is being stopped.",
-                    "Its last run just ended.",
-                    "Start it with codexctl start, or use codexctl run.",
-                    ExitCodes.BeforeCommand
-                );
+            var lease = FileLock.TryTake(files.Lease, shared: true) ?? throw BeingStopped(container.Name);
             try
             {
                 var link = await services.Gateways.OpenAsync(order, name, cancel);
-                return new Session(services.Engine, request, container.Name, name, lease, link, () => Task.CompletedTask);
+                return NewSession(request, order, name, lease, link);
+            }
+            catch (ContainerClosingException)
+            {
+                lease.Dispose();
+                throw BeingStopped(container.Name);
             }
             catch
             {
@@ -81,13 +82,9 @@ public sealed class SessionRunner(SessionServices services)
     /// <summary>`stop`: ends the container whoever uses it. False when it was not running.</summary>
     public async Task<bool> StopAsync(ContainerInfo container, CancellationToken cancel)
     {
-        using (await TakeTurnAsync())
+        using (await TakeTurnAsync(cancel))
         {
-            File.Delete(services.Paths.Container(EngineName, container.Name).Pinned);
-            if (!await services.Gateways.StopAsync(EngineName, container.Name, cancel) && container.State != ContainerState.Stopped)
-            {
-                await services.Engine.StopAsync(container.Name, cancel);
-            }
+            await StopInTurnAsync(container, cancel);
         }
         return container.State == ContainerState.Running;
     }
@@ -104,27 +101,135 @@ public sealed class SessionRunner(SessionServices services)
                 ExitCodes.Failed
             );
         }
-        await StopAsync(container, cancel);
-        using (await TakeTurnAsync())
+        // In one turn: a run that starts in between would lose its files.
+        using (await TakeTurnAsync(cancel))
         {
+            await StopInTurnAsync(container, cancel);
             await services.Engine.RemoveAsync(container.Name, force, cancel);
-            ContainerFiles.Remove(services.Paths.Container(EngineName, container.Name));
+            services.Paths.Container(EngineName, container.Name).RemoveAllButRecords();
         }
     }
+
+    private async Task StopInTurnAsync(ContainerInfo container, CancellationToken cancel)
+    {
+        File.Delete(services.Paths.Container(EngineName, container.Name).Pinned);
+        if (!await services.Gateways.StopAsync(EngineName, container.Name, cancel) && container.State != ContainerState.Stopped)
+        {
+            await services.Engine.StopAsync(container.Name, cancel);
+        }
+    }
+
+    /// <summary>What the gateway does at the end of the last run, where it died and its successor could not be started.</summary>
+    private async Task StopAloneAsync(GatewayOrder order, string? problem)
+    {
+        if (problem is not null)
+        {
+            services.Say(
+                $"{order.Container} could not be stopped: {problem}. It ends by itself in about a minute; codexctl stop tries again."
+            );
+            return;
+        }
+        var files = services.Paths.Container(EngineName, order.Container);
+        if (!Directory.Exists(files.Root) || File.Exists(files.Pinned))
+        {
+            return;
+        }
+        using var last = FileLock.TryTake(files.Lease);
+        if (last is null)
+        {
+            // Others are on, or a gateway is at it.
+            return;
+        }
+        try
+        {
+            await services.Engine.StopAsync(order.Container);
+            if (order.Temporary)
+            {
+                await services.Engine.RemoveAsync(order.Container, force: true);
+                files.RemoveAllButRecords();
+            }
+        }
+        catch (Exception error) when (error is UserError or ProcessError)
+        {
+            // The run is over, and its exit code is the command's.
+            services.Say($"{order.Container} could not be stopped: {error.Message}");
+        }
+    }
+
+    /// <summary>
+    /// Temporary containers whose run and gateway were both killed: nobody asks for their names again, so they are cleared away
+    /// by whoever comes next. Costs a look at small files where there are none.
+    /// </summary>
+    private async Task SweepAsync(CancellationToken cancel)
+    {
+        foreach (var folder in Directory.EnumerateDirectories(services.Paths.EngineState(EngineName)))
+        {
+            var name = Path.GetFileName(folder);
+            if (services.Gateways.LastOrder(EngineName, name) is not { Temporary: true } order || order.Container != name)
+            {
+                continue;
+            }
+            var files = services.Paths.Container(EngineName, name);
+            using var alone = FileLock.TryTake(files.Lease);
+            if (alone is null)
+            {
+                continue;
+            }
+            try
+            {
+                await services.Engine.RemoveAsync(name, force: true, cancel);
+                files.RemoveAllButRecords();
+            }
+            catch (Exception error) when (error is UserError or ProcessError or IOException)
+            {
+                services.Say($"the temporary container {name} was left behind by a killed run and cannot be removed: {error.Message}");
+            }
+        }
+    }
+
+    private static UserError BeingStopped(string container) =>
+        new(
+            $"The container {container} is being stopped.",
+            "Its last run just ended.",
+            "Start it with codexctl start, or use codexctl run.",
+            ExitCodes.BeforeCommand
+        );
+
+    private Session NewSession(RunRequest request, GatewayOrder order, string name, FileLock lease, GatewayLink link) =>
+        new(services.Engine, request, order.Container, name, lease, link, problem => StopAloneAsync(order, problem));
 
     private static string NewSession() => Guid.NewGuid().ToString("N")[..12];
 
     private async Task<Session> PrepareAsync(RunRequest request, bool pin, CancellationToken cancel)
     {
         var candidates = SessionPlanner.Candidates(request);
+        var swept = false;
         for (var tries = 0; ; tries++)
         {
             try
             {
-                using (await TakeTurnAsync())
+                using (await TakeTurnAsync(cancel))
                 {
+                    if (!swept)
+                    {
+                        swept = true;
+                        await SweepAsync(cancel);
+                    }
                     return await PrepareInTurnAsync(request, candidates, pin, cancel);
                 }
+            }
+            catch (ContainerClosingException closing)
+            {
+                // Outside the turn: an engine that stops slowly must not hold up the runs of other folders.
+                try
+                {
+                    await WaitForTheEndAsync(closing.LockFile, cancel);
+                }
+                catch (IOException) when (!File.Exists(closing.LockFile))
+                {
+                    // Removed meanwhile, with its container.
+                }
+                tries--;
             }
             catch (ImageMissingException missing) when (tries < TriesForAName)
             {
@@ -143,16 +248,25 @@ public sealed class SessionRunner(SessionServices services)
         var plan = SessionPlanner.Plan(request, candidates, await services.Engine.InspectAsync(candidates, cancel));
         var files = services.Paths.Container(EngineName, plan.Name);
         files.Prepare();
-        var lease = FileLock.TryTake(files.Lease, shared: true);
+        var lease = FileLock.TryTake(files.Lease, shared: true) ?? throw new ContainerClosingException(files.Lease);
         try
         {
-            // What the engine said is true only if nobody was closing the container meanwhile: then, or when it seems to run
-            // without a gateway, it is asked once more, now that our lease keeps it as it is.
-            var closing = lease is null;
-            lease ??= await FileLock.TakeAsync(files.Lease, shared: true);
-            if (closing || (!plan.Start && !await services.Gateways.AnswersAsync(EngineName, plan.Name)))
+            // What the engine said is true only if nobody was closing the container meanwhile: when it seems to run without a
+            // gateway, it is asked once more, now that our lease keeps it as it is.
+            if (!plan.Start && !await services.Gateways.AnswersAsync(EngineName, plan.Name))
             {
                 plan = SessionPlanner.Plan(request, [plan.Name], await services.Engine.InspectAsync([plan.Name], cancel));
+                if (!plan.Start)
+                {
+                    lease.Dispose();
+                    plan = await StopForgottenAsync(plan, files, cancel);
+                    lease = FileLock.TryTake(files.Lease, shared: true) ?? throw new ContainerClosingException(files.Lease);
+                }
+            }
+            if (plan.Start)
+            {
+                // Somebody stopped it behind our back (a reboot, the engine itself): it need not go on for ever after this run.
+                File.Delete(files.Pinned);
             }
             if (plan.Notice is { } notice)
             {
@@ -169,13 +283,18 @@ public sealed class SessionRunner(SessionServices services)
             var link = await services.Gateways.OpenAsync(order, session, cancel);
             try
             {
-                if (plan.Create)
+                // The engine's client goes on when we are killed. Until it is done nobody may think that we are through, or the
+                // container would come to life after the gateway stopped it.
+                using (lease.ShareWithChildren())
                 {
-                    await services.Engine.CreateAsync(ContainerSpecs.For(request, plan.Name, files), cancel);
-                }
-                if (plan.Start)
-                {
-                    await services.Engine.StartAsync(plan.Name, cancel);
+                    if (plan.Create)
+                    {
+                        await services.Engine.CreateAsync(ContainerSpecs.For(request, plan.Name, files), cancel);
+                    }
+                    if (plan.Start)
+                    {
+                        await services.Engine.StartAsync(plan.Name, cancel);
+                    }
                 }
             }
             catch
@@ -183,7 +302,7 @@ public sealed class SessionRunner(SessionServices services)
                 await link.DisposeAsync();
                 throw;
             }
-            return new Session(services.Engine, request, plan.Name, session, lease, link, () => TidyAsync(request, files));
+            return NewSession(request, order, session, lease, link);
         }
         catch
         {
@@ -191,32 +310,50 @@ public sealed class SessionRunner(SessionServices services)
             {
                 File.Delete(files.Pinned);
             }
-            lease?.Dispose();
+            lease.Dispose();
             throw;
         }
     }
 
-    /// <summary>A temporary container is gone by now; so go the files that were only for it, unless somebody took its name meanwhile.</summary>
-    private async Task TidyAsync(RunRequest request, ContainerPaths files)
+    /// <summary>
+    /// The container runs, but has no gateway. When no other run is on either, both were killed: what still runs inside belongs
+    /// to nobody, and its door may be a folder that is not there any more. It begins anew.
+    /// </summary>
+    private async Task<SessionPlan> StopForgottenAsync(SessionPlan plan, ContainerPaths files, CancellationToken cancel)
     {
-        if (!request.Temporary)
+        using var alone = FileLock.TryTake(files.Lease);
+        if (alone is null)
+        {
+            return plan;
+        }
+        await services.Engine.StopAsync(plan.Name, cancel);
+        return plan with { Start = true };
+    }
+
+    private async Task WaitForTheEndAsync(string lockFile, CancellationToken cancel)
+    {
+        var clock = services.Clock;
+        using var early = await FileLock.TakeAsync(lockFile, shared: true, TimeSpan.FromSeconds(5), clock, cancel);
+        if (early is not null)
         {
             return;
         }
-        using var turn = await TakeTurnAsync();
-        using var alone = FileLock.TryTake(files.Lease);
-        if (alone is not null)
-        {
-            ContainerFiles.Remove(files, recordsToo: request.Scripted);
-        }
+        services.Say("waiting for the container's last run to end…");
+        using var late =
+            await FileLock.TakeAsync(lockFile, shared: true, GatewayLauncher.EndLimit, clock, cancel)
+            ?? throw new UserError(
+                "The container is being stopped, and that does not end.",
+                $"The gateway that does it holds {lockFile}.",
+                "Check the engine by itself, end the gateway (codexctl gateway …), then run the command again."
+            );
     }
 
     private GatewayOrder Order(RunRequest request, string container) =>
         new(EngineName, container, request.ModelUrl.AbsoluteUri.TrimEnd('/'), request.Allow, request.Temporary, request.Scripted);
 
-    private async Task<FileLock> TakeTurnAsync()
+    private async Task<FileLock> TakeTurnAsync(CancellationToken cancel)
     {
-        Paths.MakePrivate(services.Paths.EngineState(EngineName));
-        return await FileLock.TakeAsync(services.Paths.PrepareLock(EngineName));
+        Paths.MakeOwn(services.Paths.EngineState(EngineName));
+        return await services.Gateways.TakeTurnAsync(EngineName, services.Say, cancel);
     }
 }

@@ -13,6 +13,7 @@ public class SessionPlannerTests
         var request = new RunRequest
         {
             Workdir = new Workdir(Folder, []),
+            StateId = "mine",
             Image = "codex",
             User = new BoxUser(1000, 1000),
             ModelUrl = new Uri("http://127.0.0.1:11434"),
@@ -29,7 +30,8 @@ public class SessionPlannerTests
         ContainerState state = ContainerState.Stopped,
         bool? readOnly = false,
         string network = "none",
-        string temporary = "false"
+        string temporary = "false",
+        string served = "mine"
     ) =>
         new(
             name,
@@ -42,6 +44,7 @@ public class SessionPlannerTests
                     [ContainerLabels.Workdir] = WorkdirLabel.Write(folder),
                     [ContainerLabels.Network] = network,
                     [ContainerLabels.Temporary] = temporary,
+                    [ContainerLabels.State] = served,
                 },
             readOnly,
             null
@@ -68,6 +71,13 @@ public class SessionPlannerTests
     [Fact]
     public void Our_container_is_found_under_its_second_name() =>
         Plan(Request(), Container(folder: "/other/app"), Container(Hashed)).ShouldBe(new SessionPlan(Hashed, Create: false, Start: true));
+
+    [Fact]
+    public void A_container_whose_door_somebody_else_serves_is_not_joined()
+    {
+        Plan(Request(), Container(served: "theirs")).Name.ShouldBe(Hashed);
+        Should.Throw<UserError>(() => Plan(Request(r => r with { Name = "codex-app" }), Container(served: "theirs")));
+    }
 
     [Fact]
     public void A_container_of_another_program_is_never_touched() => Plan(Request(), Container(folder: null)).Name.ShouldBe(Hashed);

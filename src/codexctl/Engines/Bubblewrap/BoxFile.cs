@@ -32,33 +32,3 @@ internal sealed record BoxFile(ContainerSpec Spec, DateTimeOffset Created)
     public void Write(ContainerPaths paths) =>
         PrivateFile.Write(PathIn(paths), JsonSerializer.SerializeToUtf8Bytes(this, BoxJson.Default.BoxFile));
 }
-
-/// <summary>Files that only their owner may read, written whole or not at all.</summary>
-internal static class PrivateFile
-{
-    public static void Write(string path, ReadOnlySpan<byte> content)
-    {
-        if (OperatingSystem.IsWindows())
-        {
-            throw new PlatformNotSupportedException();
-        }
-        Paths.MakePrivate(Path.GetDirectoryName(path)!);
-        var temporary = $"{path}.{Environment.ProcessId}";
-        File.Delete(temporary);
-        using (
-            var file = new FileStream(
-                temporary,
-                new FileStreamOptions
-                {
-                    Mode = FileMode.CreateNew,
-                    Access = FileAccess.Write,
-                    UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-                }
-            )
-        )
-        {
-            file.Write(content);
-        }
-        File.Move(temporary, path, overwrite: true);
-    }
-}

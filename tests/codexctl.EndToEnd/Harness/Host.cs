@@ -1,0 +1,56 @@
+using System.Globalization;
+
+namespace Codexctl.EndToEnd.Harness;
+
+/// <summary>A process on the host.</summary>
+/// <param name="Environment">As the kernel shows it; empty for processes of others.</param>
+public sealed record HostProcess(int Id, int Parent, IReadOnlyList<string> Arguments, string Environment)
+{
+    public override string ToString() => $"{Id}: {string.Join(' ', Arguments)}";
+}
+
+/// <summary>Looks at the processes of the host.</summary>
+public static class Host
+{
+    public static List<HostProcess> Processes()
+    {
+        var found = new List<HostProcess>();
+        foreach (var folder in Directory.EnumerateDirectories("/proc"))
+        {
+            if (!int.TryParse(Path.GetFileName(folder), NumberStyles.None, CultureInfo.InvariantCulture, out var id))
+            {
+                continue;
+            }
+            try
+            {
+                var status = File.ReadAllText($"{folder}/stat");
+                var fields = status[(status.LastIndexOf(')') + 2)..].Split(' ');
+                if (fields[0] is "Z" or "X")
+                {
+                    continue;
+                }
+                var arguments = File.ReadAllText($"{folder}/cmdline").TrimEnd('\0').Split('\0');
+                found.Add(new HostProcess(id, int.Parse(fields[1], CultureInfo.InvariantCulture), arguments, ReadEnvironment(folder)));
+            }
+            catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+            {
+                // It ended while we looked.
+            }
+        }
+        return found;
+    }
+
+    public static void Kill(int id) => Machine.Run("kill", "-KILL", id.ToString(CultureInfo.InvariantCulture));
+
+    private static string ReadEnvironment(string folder)
+    {
+        try
+        {
+            return File.ReadAllText($"{folder}/environ");
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return "";
+        }
+    }
+}

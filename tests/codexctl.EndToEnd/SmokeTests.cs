@@ -1,3 +1,0 @@
-namespace Codexctl.EndToEnd;
-
-public class SmokeTests { }
