@@ -17,7 +17,7 @@ public class ModelErrorTests
             (AnswerMode.NotFound, "ollama pull gpt-oss:20b"),
             (AnswerMode.ServerError, "llama runner process has terminated"),
             (AnswerMode.Unavailable, "server busy"),
-            (AnswerMode.Drop, "stream"),
+            (AnswerMode.Drop, "the connection broke in the middle of the answer"),
             (AnswerMode.EndEarly, "stream"),
             (AnswerMode.ErrorMidStream, "CUDA error: out of memory"),
             (AnswerMode.Failed, "boom from the fake"),
@@ -100,7 +100,7 @@ public class ModelErrorTests
         );
 
         outcome.ExitCode.ShouldBe(1, outcome.ToString());
-        outcome.Error.ShouldContain("does not answer");
+        outcome.Error.ShouldContain("No model server answers at");
         watch.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(15));
     }
 
