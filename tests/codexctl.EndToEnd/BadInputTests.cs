@@ -16,7 +16,7 @@ public class BadInputTests
         new(2, "--unknown", "exec", "--unknown", "true"),
         new(2, "--unknown", "ls", "--unknown"),
         new(2, "bogus", "bogus"),
-        new(2, "There is no image nope", "run", "--image", "nope", "--cmd", "true"),
+        new(2, " nope.", "run", "--image", "nope", "--cmd", "true"),
         new(2, "There is no image nope", "build", "--image", "nope"),
         new(2, "--cmd needs a command after it", "run", "--cmd"),
         new(2, "--cmd and --shell cannot be used together", "run", "--shell", "--cmd", "true"),

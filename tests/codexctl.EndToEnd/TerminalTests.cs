@@ -56,6 +56,7 @@ public class TerminalTests
 
         terminal.Ask("think long");
         terminal.WaitFor("esc to interrupt");
+        await Scene.EventuallyAsync(() => scene.Model.Responses.Any(), "the model is asked");
         terminal.Press("C-c");
         terminal.WaitFor("interrupted");
         await Scene.EventuallyAsync(() => scene.Model.Aborted > 0, "the model server is told to stop");
