@@ -45,10 +45,10 @@ public class LocalModeTests
             "env",
             [
                 "-i",
-                $"PATH={scene.Environment["PATH"]}",
-                $"HOME={scene.Home}",
                 "-C",
                 scene.Work,
+                $"PATH={scene.Environment["PATH"]}",
+                $"HOME={scene.Home}",
                 .. open,
                 codex.Codex,
                 "exec",

@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
 using Codexctl.EndToEnd.Harness;
 using Codexctl.ModelServers;
 
@@ -17,7 +19,7 @@ public class ModelErrorTests
             (AnswerMode.NotFound, "ollama pull gpt-oss:20b"),
             (AnswerMode.ServerError, "llama runner process has terminated"),
             (AnswerMode.Unavailable, "server busy"),
-            (AnswerMode.Drop, "stream"),
+            (AnswerMode.Drop, "the connection broke in the middle of the answer"),
             (AnswerMode.EndEarly, "stream"),
             (AnswerMode.ErrorMidStream, "CUDA error: out of memory"),
             (AnswerMode.Failed, "boom from the fake"),
@@ -74,7 +76,7 @@ public class ModelErrorTests
         old.ExitCode.ShouldBe(125);
         old.Error.ShouldContain("Ollama 0.9.0 is too old");
 
-        await scene.Model.DisposeAsync();
+        using var port = await StopModelServerAsync(scene);
         var gone = await scene.RunAsync("run", "--", "exec", "say hello");
         gone.ExitCode.ShouldBe(125);
         gone.Error.ShouldContain(scene.Model.Address.Authority);
@@ -91,7 +93,7 @@ public class ModelErrorTests
     {
         await using var scene = await Scene.CreateAsync(engine);
         await using var holding = await scene.HoldAsync();
-        await scene.Model.DisposeAsync();
+        using var port = await StopModelServerAsync(scene);
         var watch = Stopwatch.StartNew();
 
         // By hand, because a run would look first.
@@ -100,7 +102,7 @@ public class ModelErrorTests
         );
 
         outcome.ExitCode.ShouldBe(1, outcome.ToString());
-        outcome.Error.ShouldContain("does not answer");
+        outcome.Error.ShouldContain("No model server answers at");
         watch.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(15));
     }
 
@@ -116,5 +118,15 @@ public class ModelErrorTests
 
         (await running.EndAsync(TimeSpan.FromSeconds(20))).ExitCode.ShouldBe(143);
         await Scene.EventuallyAsync(() => scene.Model.Aborted > 0, "the model server is told");
+    }
+
+    /// <summary>Ends the server and keeps its port, so that no other test's server is found there.</summary>
+    private static async Task<Socket> StopModelServerAsync(Scene scene)
+    {
+        await scene.Model.DisposeAsync();
+        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
+        socket.Bind(new IPEndPoint(IPAddress.Loopback, scene.Model.Address.Port));
+        return socket;
     }
 }

@@ -25,7 +25,8 @@ public class TerminalTests
 
         var run = terminal.Begin("codexctl run");
         // No question before it: neither about trust nor about signing in.
-        terminal.WaitFor(Composer).ShouldContain("permissions: YOLO mode");
+        terminal.WaitFor("permissions: YOLO mode");
+        terminal.WaitFor(Composer);
         terminal.Ask("write a file");
         terminal.WaitFor("Done: hello.txt written.");
         terminal.Ask("/quit");
@@ -55,6 +56,7 @@ public class TerminalTests
 
         terminal.Ask("think long");
         terminal.WaitFor("esc to interrupt");
+        await Scene.EventuallyAsync(() => scene.Model.Responses.Any(), "the model is asked");
         terminal.Press("C-c");
         terminal.WaitFor("interrupted");
         await Scene.EventuallyAsync(() => scene.Model.Aborted > 0, "the model server is told to stop");
@@ -95,14 +97,14 @@ public class TerminalTests
         terminal.Type("sleep 1000");
         terminal.WaitForQuiet();
         terminal.Press("C-c");
-        terminal.Type("clear; echo code $?");
+        terminal.Type("echo code $?");
         terminal.WaitFor("code 130");
         terminal.Type("exit 9");
         terminal.Ended(run).ExitCode.ShouldBe(9);
     }
 
     [Theory, BothEngines]
-    public async Task Ctrl_C_ends_a_plain_command_and_ctrl_Z_does_not_wedge_the_terminal(Engine engine)
+    public async Task Ctrl_C_ends_a_plain_command(Engine engine)
     {
         await using var scene = await Scene.CreateAsync(engine);
         var terminal = scene.OpenTerminal();
@@ -122,7 +124,7 @@ public class TerminalTests
     {
         await using var scene = await Scene.CreateAsync(engine);
         var terminal = scene.OpenTerminal();
-        var run = terminal.Begin("set -o pipefail; codexctl run --cmd sh -c 'echo rea\"\"dy; exec sleep 1000' | cat");
+        var run = terminal.Begin("set -o pipefail; codexctl run --cmd sh -c 'echo rea\"\"dy; exec sleep 1000' | (trap '' INT; cat)");
         terminal.WaitFor("ready");
 
         terminal.Press("C-c");
