@@ -43,7 +43,7 @@ public sealed class UserError : Exception
 public sealed class ProcessError : Exception
 {
     public ProcessError(Processes.CommandLine command, Processes.ProcessResult result)
-        : base($"{command.Display} failed with exit code {result.ExitCode}")
+        : base($"`{command.Verb}` failed with exit code {result.ExitCode}.")
     {
         Command = command;
         Result = result;

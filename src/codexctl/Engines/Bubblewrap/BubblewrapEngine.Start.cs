@@ -22,7 +22,7 @@ public sealed partial class BubblewrapEngine
     {
         if (!OperatingSystem.IsLinux())
         {
-            return new UserError("The bubblewrap engine needs Linux.", mend: "Use `--engine apple` or `--engine docker`.");
+            return new UserError("The bubblewrap engine needs Linux.", mend: "Use `--engine docker`.");
         }
         var bwrap = await FindBwrapAsync(cancel);
         ProcessResult? result = null;
