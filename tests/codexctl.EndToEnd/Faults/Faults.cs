@@ -12,12 +12,17 @@ internal static class Faults
     public static async Task<Running> StaysAsync(this Scene scene, int seconds, params string[] options)
     {
         var mark = Path.Combine(scene.Work, $"up-{seconds}");
-        string[] command = ["run", .. options, "--cmd", "sh", "-c", $"touch /workdir/up-{seconds}; sleep {seconds} & sleep {seconds}; wait"];
+        string[] command =
+        [
+            "run",
+            .. options,
+            "--cmd",
+            "sh",
+            "-c",
+            $"touch /workdir/up-{seconds}; sleep {seconds} & sleep {seconds}; wait",
+        ];
         var running = scene.Start(command);
-        await Scene.EventuallyAsync(
-            () => File.Exists(mark) || running.Process.HasExited,
-            "the command does not start"
-        );
+        await Scene.EventuallyAsync(() => File.Exists(mark) || running.Process.HasExited, "the command does not start");
         if (running.Process.HasExited)
         {
             throw new InvalidOperationException((await running.EndAsync()).ToString());
@@ -28,7 +33,8 @@ internal static class Faults
 
     /// <summary>Whether the command of <see cref="StaysAsync"/> or what it started is there, in whatever box.</summary>
     public static bool Lives(int seconds) =>
-        Host.Processes().Any(process => process.Arguments is ["sleep", var argument] && argument == seconds.ToString(CultureInfo.InvariantCulture));
+        Host.Processes()
+            .Any(process => process.Arguments is ["sleep", var argument] && argument == seconds.ToString(CultureInfo.InvariantCulture));
 
     /// <summary>No gateway, no process, no running container, nothing of a temporary one.</summary>
     public static async Task NothingIsLeftAsync(this Scene scene, int seconds = 15)
@@ -58,7 +64,11 @@ internal static class Faults
     }
 
     public static IReadOnlyList<string> Receipts(this Scene scene) =>
-        [.. Directory.EnumerateFiles(scene.State, "*.json", SearchOption.AllDirectories).Where(path => path.Contains("/receipt/", StringComparison.Ordinal))];
+        [
+            .. Directory
+                .EnumerateFiles(scene.State, "*.json", SearchOption.AllDirectories)
+                .Where(path => path.Contains("/receipt/", StringComparison.Ordinal)),
+        ];
 }
 
 /// <summary>A docker that stops before a chosen call until it is let go, or fails it; put before the real one in PATH.</summary>

@@ -40,7 +40,7 @@ public class StateFolderTests
 
         outcome.ExitCode.ShouldBe(143, outcome.ToString());
         outcome.Error.ShouldContain("incomplete");
-        scene.Background().ShouldBeEmpty();
+        await scene.NothingIsLeftAsync();
         File.Delete(fill);
         await scene.NextRunIsCleanAsync();
     }
