@@ -13,14 +13,14 @@ public static class Exec
         var command = new Command(verb, what);
         var options = new ContainerOptions();
         options.AddTo(command);
-        command.Arguments.Add(
-            new Argument<string[]>("command")
-            {
-                Description = "The command; none for a login shell",
-                Arity = ArgumentArity.ZeroOrMore,
-                HelpName = "[--] COMMAND…",
-            }
-        );
+        var rest = new Argument<string[]>("command")
+        {
+            Description = "The command; none for a login shell",
+            Arity = ArgumentArity.ZeroOrMore,
+            HelpName = "[--] COMMAND…",
+        };
+        Passthrough.Refuse(rest, $"options of the command follow its name, as in: codexctl {verb} ls -la");
+        command.Arguments.Add(rest);
         command.SetAction((parsed, cancel) => RunAsync(app, options, parsed, root, cancel));
         return command;
     }

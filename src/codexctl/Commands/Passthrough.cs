@@ -1,3 +1,5 @@
+using System.CommandLine;
+
 namespace Codexctl.Commands;
 
 /// <summary>How the part of a command line that codexctl must not look into was introduced.</summary>
@@ -33,6 +35,21 @@ public sealed record Passthrough(IReadOnlyList<string> Parsed, RestKind Kind, IR
         };
         return cut ?? new Passthrough(arguments, RestKind.None, []);
     }
+
+    /// <summary>
+    /// What belongs to the box was cut off, so a word that the parser still finds for it is a mistyped option or stands in the
+    /// wrong place.
+    /// </summary>
+    public static void Refuse(Argument<string[]> rest, string instead) =>
+        rest.Validators.Add(result =>
+        {
+            if (result.Tokens.Count > 0)
+            {
+                var word = result.Tokens[0].Value;
+                var what = word.StartsWith('-') ? "There is no option" : "Unexpected word";
+                result.AddError($"{what} {word}; {instead}");
+            }
+        });
 
     private static Passthrough? RunCut(IReadOnlyList<string> arguments)
     {

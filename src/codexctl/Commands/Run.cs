@@ -65,14 +65,14 @@ public static class Run
         );
         var network = Text("--network", "full: the engine's ordinary network, without a guard", "full");
         var allowHome = Flag("--allow-home", "Allow the home directory as the folder");
-        command.Arguments.Add(
-            new Argument<string[]>("codex-arguments")
-            {
-                Description = "After --: arguments for Codex",
-                Arity = ArgumentArity.ZeroOrMore,
-                HelpName = "-- ARGUMENTS…",
-            }
-        );
+        var rest = new Argument<string[]>("codex-arguments")
+        {
+            Description = "After --: arguments for Codex",
+            Arity = ArgumentArity.ZeroOrMore,
+            HelpName = "-- ARGUMENTS…",
+        };
+        Passthrough.Refuse(rest, "arguments for Codex follow --, as in: codexctl run -- exec \"…\"");
+        command.Arguments.Add(rest);
         command.SetAction(
             (parsed, cancel) =>
                 RunAsync(

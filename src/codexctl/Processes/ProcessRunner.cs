@@ -98,10 +98,25 @@ public sealed class ProcessRunner(HostEnvironment environment) : IProcesses
     {
         using var terminal = new TerminalGuard();
         var ended = 0;
+        Process? child = null;
         // Ctrl-C and Ctrl-\ reach the child by itself: it is in the terminal's foreground group. They must not end us before it.
-        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => context.Cancel = true);
+        // A supervisor's `kill -INT` reaches only us, so it is passed on; hearing it twice does no harm.
+        using var interrupt = PosixSignalRegistration.Create(
+            PosixSignal.SIGINT,
+            context =>
+            {
+                context.Cancel = true;
+                // Clients of engines end with 0 when they are interrupted, and leave the command running.
+                Interlocked.Exchange(ref ended, Libc.SigInt);
+                if (child is not null)
+                {
+                    _ = Libc.Kill(child.Id, Libc.SigInt);
+                }
+            }
+        );
         using var quit = PosixSignalRegistration.Create(PosixSignal.SIGQUIT, context => context.Cancel = true);
         using var process = Start(command, redirect: false);
+        child = process;
         void Forward(PosixSignalContext context, int signal)
         {
             context.Cancel = true;

@@ -63,6 +63,9 @@ public sealed class Scene : IAsyncDisposable
     public Engine Engine { get; }
 
     public string Root { get; }
+
+    /// <summary>Unlike every other scene's: for names that engines share.</summary>
+    public string Id => Root[^8..];
     public string Home => Path.Combine(Root, "home");
     public string State => Path.Combine(Root, "state");
 
@@ -151,6 +154,20 @@ public sealed class Scene : IAsyncDisposable
         return running;
     }
 
+    /// <summary>Starts a run that does nothing, so that the container is there for other calls; waits until it is.</summary>
+    public async Task<Running> HoldAsync(params string[] options)
+    {
+        var mark = $".holding-{Guid.NewGuid().ToString("N")[..6]}";
+        var running = Start(["run", .. options, "--cmd", "sh", "-c", $"echo > /workdir/{mark}; exec sleep 1000"]);
+        await EventuallyAsync(() => File.Exists(Path.Combine(Work, mark)) || running.Process.HasExited, "the container is up");
+        if (running.Process.HasExited)
+        {
+            throw new InvalidOperationException((await running.EndAsync()).ToString());
+        }
+        File.Delete(Path.Combine(Work, mark));
+        return running;
+    }
+
     /// <summary>Opens a terminal with a shell in the scene's folder; `codexctl` is a command there.</summary>
     public Tmux OpenTerminal(int columns = 110, int rows = 35, string? folder = null)
     {
@@ -194,9 +211,40 @@ public sealed class Scene : IAsyncDisposable
     public async Task<Dictionary<string, string>> StatesAsync() =>
         (await ContainersAsync()).ToDictionary(row => (string)row["name"]!, row => (string)row["state"]!);
 
+    /// <summary>What is kept on disk for containers, but for recordings and receipts.</summary>
+    public IReadOnlyList<string> ContainerFiles()
+    {
+        var folder = Paths.EngineState(Engine.Word());
+        return Directory.Exists(folder)
+            ?
+            [
+                .. Directory
+                    .EnumerateFiles(folder, "*", SearchOption.AllDirectories)
+                    .Select(file => Path.GetRelativePath(folder, file))
+                    .Where(file => file != ".prepare.lock" && !file.Contains("/record/") && !file.Contains("/receipt/")),
+            ]
+            : [];
+    }
+
     /// <summary>The gateways of this scene.</summary>
     public IReadOnlyList<int> Gateways() =>
         [.. Host.Processes().Where(process => process.Arguments is [_, "gateway", ..] && Belongs(process)).Select(process => process.Id)];
+
+    /// <summary>Kills what runs in this scene's containers, as an engine's crash would.</summary>
+    public async Task KillBoxesAsync()
+    {
+        foreach (var (name, state) in await StatesAsync())
+        {
+            if (state == "running" && Engine == Engine.Docker)
+            {
+                Machine.Run("docker", "kill", name).ExitCode.ShouldBe(0);
+            }
+        }
+        foreach (var box in Background().Where(process => Path.GetFileName(process.Arguments[0]) == "bwrap"))
+        {
+            Host.Kill(box.Id);
+        }
+    }
 
     /// <summary>All processes on the host that belong to this scene, but for those that tests started: gateways, boxes.</summary>
     public IReadOnlyList<HostProcess> Background() =>
@@ -246,7 +294,7 @@ public sealed class Scene : IAsyncDisposable
     {
         Directory.CreateDirectory(Root);
         Later(RemoveFoldersAsync);
-        Work = NewFolder("work-" + Root[^8..]);
+        Work = NewFolder("work-" + Id);
         NewFolder("home");
         if (_person == Person.Ordinary)
         {

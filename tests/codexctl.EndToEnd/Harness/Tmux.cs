@@ -41,7 +41,7 @@ public sealed class Tmux : IDisposable
             "--noprofile",
             "-i",
         ]);
-        WaitFor("$ ");
+        WaitFor("$");
     }
 
     /// <summary>What is on the screen.</summary>
@@ -61,6 +61,41 @@ public sealed class Tmux : IDisposable
     {
         Write(line);
         Press("Enter");
+    }
+
+    /// <summary>A prompt for a full-screen program, which takes a burst of letters with the return key for a paste.</summary>
+    public void Ask(string prompt)
+    {
+        Write(prompt);
+        WaitFor(prompt);
+        Thread.Sleep(150);
+        Press("Enter");
+    }
+
+    /// <summary>Types a line until its answer is on the screen: for what changes a moment later.</summary>
+    public void WaitForShell(string line, string text)
+    {
+        for (var i = 0; ; i++)
+        {
+            Type($"clear; {line}");
+            Thread.Sleep(200);
+            if (Screen().Contains(text, StringComparison.Ordinal))
+            {
+                return;
+            }
+            i.ShouldBeLessThan(50, Screen());
+        }
+    }
+
+    /// <summary>Waits until the screen has not changed for a moment.</summary>
+    public void WaitForQuiet()
+    {
+        var last = "";
+        while (Screen() is var screen && screen != last)
+        {
+            last = screen;
+            Thread.Sleep(300);
+        }
     }
 
     public void Resize(int columns, int rows) => Call(["resize-window", "-x", Text(columns), "-y", Text(rows)]);
@@ -109,6 +144,10 @@ public sealed class Tmux : IDisposable
 
     /// <summary>Whether a program has switched to the second screen.</summary>
     public bool AlternateScreen => Call(["display-message", "-p", "#{alternate_on}"]).Trim() == "1";
+
+    /// <summary>Whether the terminal reports the mouse (three kinds) and hides its cursor: 0000 is sane.</summary>
+    public string Modes =>
+        Call(["display-message", "-p", "#{mouse_standard_flag}#{mouse_button_flag}#{mouse_any_flag}#{?cursor_flag,0,1}"]).Trim();
 
     public void Dispose() => Machine.Run("tmux", "-S", _socket, "kill-server");
 
