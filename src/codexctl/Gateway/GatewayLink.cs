@@ -184,6 +184,7 @@ public sealed class GatewayLink : IAsyncDisposable
 
     private async Task WatchAsync(Life life)
     {
+        var quick = 0;
         while (true)
         {
             var born = _launcher.Clock.GetTimestamp();
@@ -203,7 +204,9 @@ public sealed class GatewayLink : IAsyncDisposable
             {
                 return;
             }
-            if (_launcher.Clock.GetElapsedTime(born) < _pause && !await PauseAsync())
+            // The first time at once: Codex asks again only for some seconds.
+            quick = _launcher.Clock.GetElapsedTime(born) < _pause ? quick + 1 : 0;
+            if (quick > 2 && !await PauseAsync())
             {
                 return;
             }

@@ -239,6 +239,8 @@ internal sealed class GatewayProcess(
                     connection.Finished = true;
                     others = _connections.Any(other => other != connection && !other.Finished);
                 }
+                // It stays connected to hear of the end, but its lease comes back now.
+                _somebodyLeft.Writer.TryWrite(true);
                 if (request.Kill)
                 {
                     await EndSessionAsync(session);

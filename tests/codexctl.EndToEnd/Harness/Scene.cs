@@ -50,6 +50,7 @@ public sealed record Call(params string[] Arguments)
 public sealed class Scene : IAsyncDisposable
 {
     private readonly Stack<Func<Task>> _undo = new();
+    private readonly List<Action> _last = [];
     private readonly Person _person;
 
     private Scene(Engine engine, Person person)
@@ -266,6 +267,9 @@ public sealed class Scene : IAsyncDisposable
     /// <summary>Something to do at the end, before what was there earlier is undone.</summary>
     public void Later(Func<Task> undo) => _undo.Push(undo);
 
+    /// <summary>Something to do when every process is gone, before the folders are removed.</summary>
+    public void AtTheEnd(Action undo) => _last.Add(undo);
+
     public async ValueTask DisposeAsync()
     {
         List<Exception> troubles = [];
@@ -386,6 +390,7 @@ public sealed class Scene : IAsyncDisposable
 
     private Task RemoveFoldersAsync()
     {
+        _last.ForEach(undo => undo());
         // Folders without write permission are possible, and so are files of the box's user.
         Machine.Run("chmod", "-R", "u+rwX", Root);
         Directory.Delete(Root, recursive: true);
