@@ -172,7 +172,7 @@ public static class Run
         {
             ContainerNames.Check(name);
         }
-        _ = Policy.AllowList.Parse(options.Allow);
+        _ = Typed(() => Policy.AllowList.Parse(options.Allow));
         var shell = app.Environment["CODEX_SHELL"] ?? "bash";
         var codex = line.Kind != RestKind.Cmd && !options.Shell;
         var network = options.Network == "full" ? BoxNetwork.Full : BoxNetwork.None;
@@ -193,7 +193,7 @@ public static class Run
             Network = network,
             Cpus = options.Cpu is { } cpu ? Sizes.Cpus(cpu) : null,
             MemoryBytes = options.Memory is { } memory ? Sizes.Memory(memory) : null,
-            ModelUrl = ModelServerAddress.Resolve(options.ModelUrl, app.Environment),
+            ModelUrl = Typed(() => ModelServerAddress.Resolve(options.ModelUrl, app.Environment)),
             Allow = options.Allow,
             Command =
                 codex ? BoxCommand.Codex(options.Model, line.Rest)
@@ -204,6 +204,19 @@ public static class Run
             Model = options.Model ?? BoxCommand.DefaultModel,
             IsCodex = codex,
         };
+    }
+
+    /// <summary>What cannot be understood of what was typed is a usage error.</summary>
+    private static T Typed<T>(Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (UserError error) when (error.ExitCode is null)
+        {
+            throw new UserError(error.Message, error.Why, error.Mend, ExitCodes.Usage);
+        }
     }
 
     private static UserError Usage(string what, string mend) => new(what, null, mend, ExitCodes.Usage);

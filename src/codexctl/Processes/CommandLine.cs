@@ -11,8 +11,7 @@ public sealed record CommandLine(string File, IReadOnlyList<string> Arguments)
     public string? WorkingDirectory { get; init; }
 
     /// <summary>The program and the words before its first option: what was tried, in a glance.</summary>
-    public string Verb =>
-        string.Join(' ', [Path.GetFileName(File), .. Arguments.TakeWhile(word => !word.StartsWith('-')).Take(2)]);
+    public string Verb => string.Join(' ', [Path.GetFileName(File), .. Arguments.TakeWhile(word => !word.StartsWith('-')).Take(2)]);
 
     /// <summary>For messages: quoted where needed. Secrets are never arguments, so nothing is hidden here.</summary>
     public string Display

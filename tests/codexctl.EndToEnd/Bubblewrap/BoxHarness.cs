@@ -20,9 +20,11 @@ internal sealed class BoxHarness : IDisposable
     private static readonly Lazy<string> Programs = new(CopyPrograms);
 
     private readonly Person _person;
+    private readonly string? _release;
 
-    public BoxHarness(Person person = Person.Self)
+    public BoxHarness(Person person = Person.Self, string? release = null)
     {
+        _release = release;
         if (person == Person.Ordinary && Libc.GetUserId() != 0)
         {
             Assert.Skip("Only root can run codexctl as somebody else.");
@@ -44,15 +46,13 @@ internal sealed class BoxHarness : IDisposable
     public string Door => Path.Combine(Root, "door");
     public string State => Path.Combine(Root, "state");
 
-    /// <summary>The real Codex where the test run was given one, else an empty folder.</summary>
-    public string Release => Environment.GetEnvironmentVariable("CODEXCTL_TEST_CODEX") ?? Path.Combine(Root, "release");
+    /// <summary>The pinned Codex release for the tests that need it, else an empty folder.</summary>
+    public string Release => _release ?? Path.Combine(Root, "release");
     public string Box => Path.Combine(State, "bubblewrap", "box", "box");
 
-    public static string? RealCodex => Environment.GetEnvironmentVariable("CODEXCTL_TEST_CODEX");
-
-    public static BoxHarness Started(Person person = Person.Self)
+    public static BoxHarness Started(Person person = Person.Self, string? release = null)
     {
-        var harness = new BoxHarness(person);
+        var harness = new BoxHarness(person, release);
         try
         {
             harness.Run("create", "box", harness.Work).Error.ShouldBe("");

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
+using Codexctl.EndToEnd.Harness;
 using Codexctl.Processes;
 
 namespace Codexctl.EndToEnd.Bubblewrap;
@@ -142,10 +143,9 @@ public class ExecTests
     }
 
     [Fact]
-    public void The_real_Codex_runs_in_the_box()
+    public async Task The_real_Codex_runs_in_the_box()
     {
-        Assert.SkipWhen(BoxHarness.RealCodex is null, "CODEXCTL_TEST_CODEX names no Codex release.");
-        using var box = BoxHarness.Started();
+        using var box = BoxHarness.Started(release: (await Machine.CodexAsync()).Root);
 
         box.Run("exec", "box", "codex", "--version").Output.ShouldStartWith("codex-cli ");
         box.Sh("rg --version").Output.ShouldStartWith("ripgrep ");

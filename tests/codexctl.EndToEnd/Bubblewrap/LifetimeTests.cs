@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Codexctl.EndToEnd.Harness;
 using Codexctl.Processes;
 
 namespace Codexctl.EndToEnd.Bubblewrap;
@@ -175,8 +176,7 @@ public class LifetimeTests
     [Fact]
     public async Task The_bundled_bubblewrap_serves_where_the_system_has_none()
     {
-        Assert.SkipWhen(BoxHarness.RealCodex is null, "CODEXCTL_TEST_CODEX names no Codex release.");
-        using var box = new BoxHarness();
+        using var box = new BoxHarness(release: (await Machine.CodexAsync()).Root);
         box.Run("create", "box", box.Work);
         var (file, arguments, environment) = box.Command("start", "box");
         environment["WITHOUT_BWRAP"] = "1";
