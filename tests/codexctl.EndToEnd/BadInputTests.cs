@@ -137,7 +137,7 @@ public class BadInputTests
     public async Task An_engine_that_hangs_is_an_error_within_its_time_limit()
     {
         await using var scene = await Scene.CreateAsync(Engine.Docker);
-        FakeDocker(scene, "exec sleep 1000");
+        FakeDocker(scene, "exec sleep 2000");
         var watch = Stopwatch.StartNew();
 
         var outcome = await scene.RunAsync("run", "--cmd", "true");

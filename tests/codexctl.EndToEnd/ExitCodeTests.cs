@@ -68,7 +68,7 @@ public class ExitCodeTests
     public async Task A_signal_ends_the_command_and_everything_with_it(Engine engine, string signal, int code)
     {
         await using var scene = await Scene.CreateAsync(engine);
-        await using var running = scene.Start("run", "--cmd", "sh", "-c", "echo $$ > /workdir/ready; exec sleep 1000");
+        await using var running = scene.Start("run", "--cmd", "sh", "-c", "echo $$ > /workdir/ready; exec sleep 2000");
         await Scene.EventuallyAsync(() => File.Exists(Path.Combine(scene.Work, "ready")), "the command runs");
 
         running.Signal(signal);

@@ -87,14 +87,14 @@ public class TerminalTests
         terminal.Resize(90, 30);
         terminal.WaitForShell("stty size", "30 90");
 
-        terminal.Type("sleep 1000");
+        terminal.Type("sleep 2000");
         terminal.WaitForQuiet();
         terminal.Press("C-z");
         terminal.WaitFor("Stopped");
         terminal.Type("clear; kill %1; wait; echo 'still 'here");
         terminal.WaitFor("still here");
 
-        terminal.Type("sleep 1000");
+        terminal.Type("sleep 2000");
         terminal.WaitForQuiet();
         terminal.Press("C-c");
         terminal.Type("echo code $?");
@@ -109,7 +109,7 @@ public class TerminalTests
         await using var scene = await Scene.CreateAsync(engine);
         var terminal = scene.OpenTerminal();
         var before = terminal.Shell("stty -a").Output;
-        var run = terminal.Begin("codexctl run --cmd sh -c 'echo rea\"\"dy; exec sleep 1000'");
+        var run = terminal.Begin("codexctl run --cmd sh -c 'echo rea\"\"dy; exec sleep 2000'");
         terminal.WaitFor("ready");
 
         terminal.Press("C-c");
@@ -124,7 +124,7 @@ public class TerminalTests
     {
         await using var scene = await Scene.CreateAsync(engine);
         var terminal = scene.OpenTerminal();
-        var run = terminal.Begin("set -o pipefail; codexctl run --cmd sh -c 'echo rea\"\"dy; exec sleep 1000' | (trap '' INT; cat)");
+        var run = terminal.Begin("set -o pipefail; codexctl run --cmd sh -c 'echo rea\"\"dy; exec sleep 2000' | (trap '' INT; cat)");
         terminal.WaitFor("ready");
 
         terminal.Press("C-c");

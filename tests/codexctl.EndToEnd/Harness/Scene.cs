@@ -158,7 +158,7 @@ public sealed class Scene : IAsyncDisposable
     public async Task<Running> HoldAsync(params string[] options)
     {
         var mark = $".holding-{Guid.NewGuid().ToString("N")[..6]}";
-        var running = Start(["run", .. options, "--cmd", "sh", "-c", $"echo > /workdir/{mark}; exec sleep 1000"]);
+        var running = Start(["run", .. options, "--cmd", "sh", "-c", $"echo > /workdir/{mark}; exec sleep 2000"]);
         await EventuallyAsync(() => File.Exists(Path.Combine(Work, mark)) || running.Process.HasExited, "the container is up");
         if (running.Process.HasExited)
         {
