@@ -129,8 +129,9 @@ public sealed class ProcessRunner(HostEnvironment environment) : IProcesses
 
         await process.WaitForExitAsync(CancellationToken.None);
         terminal.DiedAbnormally = process.ExitCode >= 128;
-        // Whatever the child made of the signal: it was ended by force, and who asks must know.
-        return ended != 0 ? 128 + ended : process.ExitCode;
+        // After SIGTERM or SIGHUP it was ended by force, whatever it made of that, and who asks must know. An interrupt it may
+        // answer with a code of its own.
+        return ended is Libc.SigTerm or Libc.SigHup || (ended != 0 && process.ExitCode == 0) ? 128 + ended : process.ExitCode;
     }
 
     public Task<(int ProcessId, string Ready)> DetachAsync(

@@ -134,7 +134,8 @@ public sealed class SessionRunner(SessionServices services)
         {
             return;
         }
-        using var last = FileLock.TryTake(files.Lease);
+        // A moment's patience: of a killed gateway the kernel closes the connection before it frees the lease.
+        using var last = await FileLock.TakeAsync(files.Lease, shared: false, TimeSpan.FromSeconds(2), services.Clock);
         if (last is null)
         {
             // Others are on, or a gateway is at it.
