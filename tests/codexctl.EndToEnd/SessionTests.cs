@@ -69,6 +69,7 @@ public class SessionTests
         (await scene.RunAsync("run", "--temp", "--name", $"named-{scene.Id}", "--cmd", "touch", "made")).ExitCode.ShouldBe(0);
 
         (await scene.ContainersAsync()).ShouldBeEmpty();
+        await Scene.EventuallyAsync(() => scene.ContainerFiles().Count == 0, "no file of theirs is left but records and receipts");
         File.Exists(Path.Combine(scene.Work, "made")).ShouldBeTrue();
         await Scene.EventuallyAsync(() => scene.Background().Count == 0, "no process is left");
     }
@@ -237,7 +238,7 @@ public class SessionTests
         {
             var refused = await scene.RunAsync(words);
             refused.ExitCode.ShouldNotBe(0, words[0]);
-            refused.Error.ShouldContain("was not made by codexctl");
+            refused.Error.ShouldContain("was not made by this codexctl");
         }
         Machine.Run("docker", "inspect", "--format", "{{.State.Status}}", name).Output.ShouldBe("created\n");
     }
