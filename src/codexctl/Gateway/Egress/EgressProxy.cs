@@ -60,12 +60,14 @@ public sealed class EgressProxy(
         {
             connection.Reason ??= failure.Message;
             connection.Refused |= failure.Refused;
+            RecordRefusal(connection);
             end = await AnswerAsync(connection, failure);
         }
         catch (MalformedMessageException error)
         {
             connection.Reason ??= $"not a proper request: {error.Message}";
             connection.Refused |= !connection.Decided;
+            RecordRefusal(connection);
             end = connection.Answered ? error : await AnswerAsync(connection, new EgressFailure(400, refused: true, connection.Reason));
         }
         catch (OperationCanceledException error)
@@ -326,12 +328,24 @@ public sealed class EgressProxy(
         return [.. MessageHead.Write($"HTTP/1.1 {failure.Status} {phrase}", headers), .. body];
     }
 
+    /// <summary>
+    /// Before the answer: the program that reads it may be the last of its run, whose receipt is asked for at once.
+    /// </summary>
+    private void RecordRefusal(Connection connection)
+    {
+        if (connection.Refused)
+        {
+            Record(connection);
+        }
+    }
+
     private void Record(Connection connection)
     {
-        if (connection.Silent)
+        if (connection.Silent || connection.Recorded)
         {
             return;
         }
+        connection.Recorded = true;
         sink.Add(
             new EgressCall(
                 connection.At,
@@ -377,6 +391,8 @@ public sealed class EgressProxy(
         public bool EndIsMarked { get; set; }
 
         public bool Silent { get; set; }
+
+        public bool Recorded { get; set; }
 
         public string? Reason { get; set; }
     }
