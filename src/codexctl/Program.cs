@@ -14,7 +14,13 @@ if (args is ["box-init", ..])
 Libc.EnsureStandardStreams();
 var terminal = Terminal.FromConsole();
 var environment = HostEnvironment.FromProcess();
-var app = new App(environment, terminal, new ProcessRunner(environment), TimeProvider.System, Passthrough.Split(args));
+var app = new App(
+    environment,
+    terminal,
+    new ProcessRunner(environment),
+    TimeProvider.System,
+    Passthrough.Split(args.Length == 0 ? ["--help"] : args)
+);
 try
 {
     var parsed = Root.Create(app).Parse([.. app.Line.Parsed]);

@@ -45,8 +45,8 @@ public static class Run
             return option;
         }
         var image = Text("--image", "The image (default: codex)", "NAME");
-        var openai = Flag("--openai", "OpenAI's models instead of the local one");
-        var auth = Flag("--auth", "Sign in again before an --openai run");
+        var openai = Flag("--openai", "OpenAI's models instead of the local one (not in this version yet)");
+        var auth = Flag("--auth", "Sign in again before an --openai run (not in this version yet)");
         var temporary = Flag("--temp", "A throwaway container, removed at the end");
         var readOnly = Flag("--read-only", "Mount the folder read-only");
         var shell = Flag("--shell", "Start a shell instead of Codex");
