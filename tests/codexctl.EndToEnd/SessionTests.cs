@@ -105,7 +105,8 @@ public class SessionTests
             var done = await scene.RunAsync(verb);
             done.ExitCode.ShouldBe(0, $"{verb}: {done}");
             done.Output.ShouldBe($"{name}\n");
-            (await scene.RunAsync("exec", "cat", "/home/coder/note")).Output.ShouldBe("kept\n");
+            var note = await scene.RunAsync("exec", "cat", "/home/coder/note");
+            note.Output.ShouldBe("kept\n", $"{verb}, then {note}");
         }
         // A run does not stop what the person started.
         (await scene.RunAsync("run", "--cmd", "true")).ExitCode.ShouldBe(0);

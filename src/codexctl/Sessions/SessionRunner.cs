@@ -28,6 +28,7 @@ public sealed record SessionResult(int ExitCode, string Container, Receipt Recei
 public sealed class SessionRunner(SessionServices services)
 {
     private const int TriesForAName = 5;
+    private static readonly TimeSpan _instant = TimeSpan.FromSeconds(2);
 
     private string EngineName => services.Engine.Name;
 
@@ -60,7 +61,7 @@ public sealed class SessionRunner(SessionServices services)
         using (await TakeTurnAsync(cancel))
         {
             files.Prepare();
-            var lease = FileLock.TryTake(files.Lease, shared: true) ?? throw BeingStopped(container.Name);
+            var lease = FileLock.TryTake(files.Lease, shared: true) ?? await WaitForPinnedAsync(files, container.Name, cancel);
             try
             {
                 var link = await services.Gateways.OpenAsync(order, name, cancel);
@@ -186,6 +187,21 @@ public sealed class SessionRunner(SessionServices services)
                 services.Say($"the temporary container {name} was left behind by a killed run and cannot be removed: {error.Message}");
             }
         }
+    }
+
+    /// <summary>
+    /// The gateway of a container that the person started holds the lease for an instant whenever somebody leaves, to see that
+    /// it was the last. That is no end; a gateway that does not answer afterwards is.
+    /// </summary>
+    private async Task<FileLock> WaitForPinnedAsync(ContainerPaths files, string container, CancellationToken cancel)
+    {
+        var lease = await FileLock.TakeAsync(files.Lease, shared: true, _instant, services.Clock, cancel);
+        if (lease is not null && await services.Gateways.AnswersAsync(EngineName, container))
+        {
+            return lease;
+        }
+        lease?.Dispose();
+        throw BeingStopped(container);
     }
 
     private static UserError BeingStopped(string container) =>
