@@ -79,8 +79,12 @@ public static class CodexConfiguration
         toml.Set("name", Provider);
         toml.Set("base_url", options.BaseUrl);
         toml.Set("wire_api", "responses");
-        toml.Set("request_max_retries", 1, "The door tells every error in words, once.");
-        toml.Set("stream_max_retries", 1);
+        toml.Set(
+            "request_max_retries",
+            3,
+            "The door tells every error in words, finally: these are for the moment in which a gateway follows one that died."
+        );
+        toml.Set("stream_max_retries", 3);
         toml.Set("stream_idle_timeout_ms", 1800000);
         if (options.CatalogFile is null)
         {
