@@ -6,9 +6,6 @@ namespace Codexctl.Processes;
 /// <summary>The child's end of the pipe by which a detached process tells its starter that it is ready, or why it is not.</summary>
 public sealed class ReadyPipe : IDisposable
 {
-    /// <summary>The descriptor that <see cref="IProcesses.DetachAsync"/> leaves open in the child.</summary>
-    private const int Descriptor = 3;
-
     private readonly FileStream? _pipe;
 
     private ReadyPipe(FileStream? pipe) => _pipe = pipe;
@@ -17,7 +14,7 @@ public sealed class ReadyPipe : IDisposable
     {
         try
         {
-            return new ReadyPipe(new FileStream(new SafeFileHandle(Descriptor, ownsHandle: true), FileAccess.Write, 0));
+            return new ReadyPipe(new FileStream(new SafeFileHandle(Detached.ReadyDescriptor, ownsHandle: true), FileAccess.Write, 0));
         }
         catch (Exception error) when (error is IOException or ArgumentException or UnauthorizedAccessException)
         {
