@@ -21,7 +21,7 @@ public partial class ArchitectureTests
         ["Policy"] = "",
         ["Processes"] = "Settings",
         ["Terminal"] = "",
-        ["Settings"] = "",
+        ["Settings"] = "Policy",
     };
 
     /// <summary>Files that join the layers by hand, or are the one place for something.</summary>

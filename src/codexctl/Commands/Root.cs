@@ -18,6 +18,8 @@ public static class Root
             Ls.Create(app),
             Build.Create(app),
             Demo.Create(app),
+            Config.Create(app),
+            Trust.Create(app),
             GatewayCommand.Create(app),
         };
 
