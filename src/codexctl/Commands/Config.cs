@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using Codexctl.Processes;
 using Codexctl.Settings;
@@ -252,13 +253,13 @@ public static class Config
 /// <param name="Schema">1; another number when a field changes its meaning.</param>
 public sealed record ConfigList(int Schema, IReadOnlyList<ConfigRow> Settings);
 
-/// <param name="Value">One entry, but for lists; null when nothing is set and there is no default.</param>
+/// <param name="Value">A text, a number, true or false, or a list of texts; null when nothing is set and there is no default.</param>
 /// <param name="Origin">default, user, project or environment.</param>
 /// <param name="Source">The file or the variable.</param>
 public sealed record ConfigRow(
     string Name,
     string Kind,
-    IReadOnlyList<string>? Value,
+    JsonNode? Value,
     string Origin,
     string? Source,
     int? Line,
@@ -269,12 +270,22 @@ public sealed record ConfigRow(
         new(
             found.Name,
             found.Setting.Kind.ToString().ToLowerInvariant(),
-            found.Value?.Words,
+            Json(found.Value),
             found.Origin.Kind.ToString().ToLowerInvariant(),
             found.Origin.Source,
             found.Origin.Line,
             found.Setting.Help
         );
+
+    private static JsonNode? Json(SettingValue? value) =>
+        value?.Kind switch
+        {
+            null => null,
+            SettingKind.List => new JsonArray([.. value.Words.Select(word => (JsonNode)word)]),
+            SettingKind.Flag => JsonValue.Create(value.IsTrue),
+            SettingKind.Number => JsonValue.Create(decimal.Parse(value.Text, System.Globalization.CultureInfo.InvariantCulture)),
+            _ => JsonValue.Create(value.Text),
+        };
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true)]
