@@ -21,6 +21,7 @@ public partial class ArchitectureTests
         ["Policy"] = "",
         ["Processes"] = "Settings",
         ["Terminal"] = "",
+        ["Doctor"] = "Engines Processes Settings",
         ["Settings"] = "",
     };
 

@@ -18,6 +18,7 @@ public static class Root
             Ls.Create(app),
             Build.Create(app),
             Demo.Create(app),
+            Doctor.Create(app),
             GatewayCommand.Create(app),
         };
 
