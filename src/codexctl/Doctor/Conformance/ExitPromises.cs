@@ -14,7 +14,12 @@ internal static class ExitPromises
     public static IReadOnlyList<Promise> All { get; } =
     [
         new(Group, "exit-codes", "The command's exit code is codexctl's; 126 and 127 as in a shell, 128+N for signal N", ExitCodesAsync),
-        new(Group, "signals", "SIGTERM to codexctl reaches the command, and its answer is codexctl's", TerminateAsync),
+        new(
+            Group,
+            "signals",
+            "SIGTERM to codexctl reaches the command, which has two seconds to tidy up; then nothing of it is left",
+            TerminateAsync
+        ),
         new(
             Group,
             "arguments",
@@ -55,12 +60,14 @@ internal static class ExitPromises
             "--cmd",
             "bash",
             "-c",
-            "trap 'echo got it; exit 9' TERM; echo ready >/workdir/ready; while :; do sleep 0.1; done"
+            "trap 'echo >/workdir/tidied; exit 9' TERM; echo ready >/workdir/ready; while :; do sleep 0.1; done"
         );
         await trial.EventuallyAsync(() => File.Exists(Path.Combine(folder, "ready")) || running.HasEnded, "the command is on");
         running.Signal(Terminate);
         var said = await running.EndAsync(TimeSpan.FromSeconds(60));
-        Expect(said, s => s.ExitCode == 9 && s.Output.Contains("got it", StringComparison.Ordinal), "the command's answer to SIGTERM");
+        // Not every engine's client can tell what the command answered; then it is the client's own end.
+        Expect(said, s => s.ExitCode is 9 or 128 + Terminate, "the end of the run");
+        await trial.EventuallyAsync(() => File.Exists(Path.Combine(folder, "tidied")), "the command tidied up");
         await trial.EventuallyAsync(async () => (await trial.ContainerAsync(folder)).State == "stopped", "the container is stopped");
     }
 
