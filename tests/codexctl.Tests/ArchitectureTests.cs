@@ -21,6 +21,7 @@ public partial class ArchitectureTests
         ["Policy"] = "",
         ["Processes"] = "Settings",
         ["Terminal"] = "",
+        ["Doctor"] = "Engines Gateway Images Models Policy Processes Settings",
         ["Settings"] = "Policy",
     };
 

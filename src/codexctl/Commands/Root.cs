@@ -20,6 +20,7 @@ public static class Root
             Demo.Create(app),
             Config.Create(app),
             Trust.Create(app),
+            Doctor.Create(app),
             GatewayCommand.Create(app),
         };
 

@@ -48,6 +48,9 @@ public sealed class EngineSelection(
         );
     }
 
+    /// <summary>An engine that was chosen before, by its name.</summary>
+    public IContainerEngine Named(string name) => engines[name]();
+
     /// <summary>
     /// For the usual local socket a connection is answer enough and costs no engine call; for a context or an address that
     /// somebody configured, docker itself is asked.
