@@ -18,6 +18,7 @@ public static class Root
             Ls.Create(app),
             Build.Create(app),
             Demo.Create(app),
+            Proxy.Create(app),
             GatewayCommand.Create(app),
         };
 
