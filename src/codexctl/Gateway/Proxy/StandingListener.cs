@@ -29,6 +29,9 @@ internal sealed class StandingListener(IPEndPoint endPoint, TimeProvider time, A
         "bridge",
     ];
 
+    // What Apple's container uses unless it is told otherwise.
+    private static readonly IPNetwork _apple = IPNetwork.Parse("192.168.64.0/24");
+
     private Socket? _listener;
 
     /// <summary>Where it listens at this moment; null while the address is not there. With port 0 the port that it got.</summary>
@@ -104,7 +107,7 @@ internal sealed class StandingListener(IPEndPoint endPoint, TimeProvider time, A
     /// <summary>Whether others than this computer and its containers can connect, as far as the names of the interfaces tell.</summary>
     internal static bool IsOpenToOthers(IPAddress address)
     {
-        if (IPAddress.IsLoopback(address))
+        if (IPAddress.IsLoopback(address) || _apple.Contains(address))
         {
             return false;
         }
