@@ -19,6 +19,9 @@ public static class Root
             Build.Create(app),
             Demo.Create(app),
             Proxy.Create(app),
+            Config.Create(app),
+            Trust.Create(app),
+            Doctor.Create(app),
             GatewayCommand.Create(app),
         };
 

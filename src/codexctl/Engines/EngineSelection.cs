@@ -4,7 +4,7 @@ using Codexctl.Settings;
 
 namespace Codexctl.Engines;
 
-/// <summary>Chooses the engine: the flag, else CODEXCTL_ENGINE, else the first that answers.</summary>
+/// <summary>Chooses the engine: the one that is asked for, else the first that answers.</summary>
 public sealed class EngineSelection(
     IProcesses processes,
     HostEnvironment environment,
@@ -16,14 +16,14 @@ public sealed class EngineSelection(
     /// <param name="bubblewrapProblem">Why bubblewrap cannot be used, or null when it can; asked only when nothing else answers.</param>
     public async Task<IContainerEngine> ChooseAsync(string? asked, Func<Task<UserError?>> bubblewrapProblem, CancellationToken cancel)
     {
-        if ((asked ?? environment["CODEXCTL_ENGINE"]) is { } name)
+        if (asked is { } name)
         {
             return engines.TryGetValue(name, out var named)
                 ? named()
                 : throw new UserError(
                     $"There is no engine named {name}.",
                     $"This version knows: {string.Join(", ", engines.Keys)}.",
-                    asked is null ? "Correct the variable CODEXCTL_ENGINE." : null,
+                    "Name another with --engine, or change the setting: codexctl config get engine",
                     ExitCodes.Usage
                 );
         }
@@ -47,6 +47,9 @@ public sealed class EngineSelection(
             "Install one and start it, for example Docker Desktop; then run the command again."
         );
     }
+
+    /// <summary>An engine that was chosen before, by its name.</summary>
+    public IContainerEngine Named(string name) => engines[name]();
 
     /// <summary>
     /// For the usual local socket a connection is answer enough and costs no engine call; for a context or an address that
