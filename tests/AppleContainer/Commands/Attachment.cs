@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using System.Text;
 
 namespace Codexctl.AppleContainer;
 
@@ -21,8 +22,16 @@ internal static class Attachment
 
     /// <param name="terminal">-i and -t together: raw mode.</param>
     /// <param name="hasThreshold">The third signal ends the program (run, exec); `start` never ends by one.</param>
+    /// <param name="onRefusal">Gets what Docker says when it refuses, which nobody else then sees; null where that cannot be.</param>
     /// <returns>The process's exit code.</returns>
-    public static int Run(Docker docker, IEnumerable<string> arguments, bool interactive, bool terminal, bool hasThreshold)
+    public static int Run(
+        Docker docker,
+        IEnumerable<string> arguments,
+        bool interactive,
+        bool terminal,
+        bool hasThreshold,
+        Action<string>? onRefusal = null
+    )
     {
         if (interactive)
         {
@@ -61,11 +70,15 @@ internal static class Attachment
         var registrations = ((PosixSignal[])[PosixSignal.SIGINT, PosixSignal.SIGTERM, (PosixSignal)SignalUser1, (PosixSignal)SignalUser2])
             .Select(signal => PosixSignalRegistration.Create(signal, OnSignal))
             .ToList();
-        using (process = docker.Attach(arguments, terminal))
+        using (process = docker.Attach(arguments, terminal, onRefusal is not null))
         {
             if (terminal)
             {
                 KeepOutputProcessing(process);
+            }
+            if (onRefusal is not null)
+            {
+                PassError(process, onRefusal);
             }
             process.WaitForExit();
             registrations.ForEach(registration => registration.Dispose());
@@ -73,11 +86,30 @@ internal static class Attachment
         }
     }
 
+    /// <summary>Docker's own refusal comes before anything of the process; all else is passed on as it is.</summary>
+    private static void PassError(Process process, Action<string> onRefusal)
+    {
+        const string refusal = "Error response from daemon:";
+        using var error = Console.OpenStandardError();
+        var from = process.StandardError.BaseStream;
+        var buffer = new byte[64 * 1024];
+        var isFirst = true;
+        for (var count = from.Read(buffer); count > 0; count = from.Read(buffer))
+        {
+            if (isFirst && Encoding.UTF8.GetString(buffer, 0, count).StartsWith(refusal, StringComparison.Ordinal))
+            {
+                onRefusal(Encoding.UTF8.GetString(buffer, 0, count) + process.StandardError.ReadToEnd());
+                return;
+            }
+            isFirst = false;
+            error.Write(buffer, 0, count);
+        }
+    }
+
     /// <summary>The original's raw mode leaves output processing on; the client's does not: put it right once, as soon as it is raw.</summary>
     private static void KeepOutputProcessing(Process process)
     {
-        const int attempts = 400;
-        for (var i = 0; i < attempts && !process.HasExited && !Libc.KeepOutputProcessing(); i++)
+        while (!process.HasExited && !Libc.KeepOutputProcessing())
         {
             Thread.Sleep(5);
         }

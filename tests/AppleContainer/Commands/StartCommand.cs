@@ -58,14 +58,9 @@ internal sealed class StartCommand(Emulator emulator)
         }
         Prepare(entry);
         List<string> arguments = ["start", "--attach", .. interactive ? (string[])["--interactive"] : [], entry.Docker];
-        var exitCode = Attachment.Run(emulator.Docker, arguments, interactive, interactive && tty, hasThreshold);
-        // What Docker answers when there is no such program; the original knows one exit code for all failures of its own.
-        return
-            exitCode is 126 or 127
-            && emulator.Docker.Capture("inspect", "--format", "{{.State.Error}}", entry.Docker) is { Ok: true } state
-            && state.Output.Trim().Length > 0
-            ? throw StartFailure(entry, state.Output)
-            : exitCode;
+        string? refusal = null;
+        var exitCode = Attachment.Run(emulator.Docker, arguments, interactive, interactive && tty, hasThreshold, text => refusal = text);
+        return refusal is null ? exitCode : throw StartFailure(entry, refusal);
     }
 
     private static ContainerException StartFailure(ContainerEntry entry, string error)

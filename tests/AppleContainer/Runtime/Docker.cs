@@ -60,10 +60,12 @@ internal sealed class Docker(Settings settings)
     /// Runs docker as the process's stand-in. It dies with this program, as the original's process on the host does, and without a
     /// terminal it is out of reach of the signals that the terminal sends to all.
     /// </summary>
-    public Process Attach(IEnumerable<string> arguments, bool terminal)
+    /// <param name="readError">Docker's standard error comes to the caller instead of this program's.</param>
+    public Process Attach(IEnumerable<string> arguments, bool terminal, bool readError)
     {
         List<string> words = ["--pdeathsig", "KILL", "docker", .. arguments];
-        return terminal ? Start("setpriv", words, _ => { }) : Start("setsid", ["setpriv", .. words], _ => { });
+        void Configure(ProcessStartInfo info) => info.RedirectStandardError = readError;
+        return terminal ? Start("setpriv", words, Configure) : Start("setsid", ["setpriv", .. words], Configure);
     }
 
     private Process Start(string program, IEnumerable<string> arguments, Action<ProcessStartInfo> configure)
