@@ -22,6 +22,7 @@ public static class Run
         public string? Memory { get; init; }
         public string? Network { get; init; }
         public IReadOnlyList<string> Allow { get; init; } = [];
+        public bool Record { get; init; }
         public bool AllowHome { get; init; }
         public bool Openai { get; init; }
         public bool Auth { get; init; }
@@ -64,6 +65,7 @@ public static class Run
             }
         );
         var network = Text("--network", "full: the engine's ordinary network, without a guard", "full");
+        var record = Flag("--record", "Record what is said too, secrets taken out; codexctl log shows it");
         var allowHome = Flag("--allow-home", "Allow the home directory as the folder");
         var rest = new Argument<string[]>("codex-arguments")
         {
@@ -89,6 +91,7 @@ public static class Run
                         Memory = parsed.GetValue(memory),
                         Network = parsed.GetValue(network),
                         Allow = parsed.GetValue(allow) ?? [],
+                        Record = parsed.GetValue(record),
                         AllowHome = parsed.GetValue(allowHome),
                         Openai = parsed.GetValue(openai),
                         Auth = parsed.GetValue(auth),
@@ -195,6 +198,7 @@ public static class Run
             MemoryBytes = options.Memory is { } memory ? Sizes.Memory(memory) : null,
             ModelUrl = Typed(() => ModelServerAddress.Resolve(options.ModelUrl, app.Environment)),
             Allow = options.Allow,
+            Record = options.Record,
             Command =
                 codex ? BoxCommand.Codex(options.Model, line.Rest)
                 : options.Shell ? BoxCommand.Shell(shell)

@@ -21,6 +21,7 @@ internal static class ExistingContainer
             Network = Network(container),
             ModelUrl = last is not null ? new Uri(last.ModelUrl) : ModelServerAddress.Resolve(null, environment),
             Allow = last?.Allow ?? [],
+            Record = last?.Record ?? false,
             Command = [],
             Environment = BoxEnvironment.For(environment, Network(container)),
             Model = BoxCommand.DefaultModel,

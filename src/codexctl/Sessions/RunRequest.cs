@@ -48,6 +48,9 @@ public sealed record RunRequest
     /// <summary>The model that Codex begins with; `--model` or the profile's.</summary>
     public required string Model { get; init; }
 
+    /// <summary>`--record`: bodies are recorded too.</summary>
+    public bool Record { get; init; }
+
     /// <summary>The command is Codex itself, so the model server must be there.</summary>
     public bool IsCodex { get; init; }
 }

@@ -152,18 +152,25 @@ public sealed class ModelRouteHandler : IDisposable
         var body = RequestGuard.Read(bytes.Memory.Span);
         if (target.Endpoint == Endpoint.Responses)
         {
-            await AnswerResponsesAsync(context, call, body);
+            await AnswerResponsesAsync(context, call, body, bytes.Memory);
             return;
         }
         var model = RequestGuard.ModelOf(body, nameToo: target.Path is "/api/show");
         call.Model = model;
         RequestGuard.RefuseServerTools(body);
-        await _facts.GetAsync(model, context.RequestAborted);
+        call.Context = (await _facts.GetAsync(model, context.RequestAborted)).EffectiveContext;
         var send = target.Path is "/api/show" ? Encoding.UTF8.GetBytes(new JsonObject { ["model"] = model }.ToJsonString()) : bytes.Memory;
+        if (target.Path is "/api/show")
+        {
+            await _passThrough.SendAsync(context, target.Path, send, call);
+            return;
+        }
+        call.Begin(context, _sink, bytes.Memory.Span);
+        await using var watched = new WatchedAnswer(context, call, target.Path);
         await _passThrough.SendAsync(context, target.Path, send, call);
     }
 
-    private async Task AnswerResponsesAsync(HttpContext context, CallRecord call, JsonObject body)
+    private async Task AnswerResponsesAsync(HttpContext context, CallRecord call, JsonObject body, ReadOnlyMemory<byte> bytes)
     {
         var cancel = context.RequestAborted;
         var metadata = (string?)context.Request.Headers[TurnMetadata.Header];
@@ -181,7 +188,10 @@ public sealed class ModelRouteHandler : IDisposable
         {
             call.Kind = "compaction";
         }
-        BridgeRules.Apply(_server.Kind, body, await _facts.GetAsync(model, cancel));
+        var facts = await _facts.GetAsync(model, cancel);
+        call.Context = facts.EffectiveContext;
+        call.Begin(context, _sink, bytes.Span);
+        BridgeRules.Apply(_server.Kind, body, facts);
 
         using var request = new HttpRequestMessage(HttpMethod.Post, _server.At("/v1/responses"));
         request.Content = new ReadOnlyMemoryContent(Serialize(body));
@@ -202,15 +212,17 @@ public sealed class ModelRouteHandler : IDisposable
         {
             StartStream(context, call);
             await using var stream = await answer.Content.ReadAsStreamAsync(cancel);
-            await new ResponseStream(_server, _time, _options.KeepAlive).CopyAsync(stream, context.Response.BodyWriter, call, cancel);
+            await new ResponseStream(_server, _time, _options.KeepAlive).CopyAsync(context, stream, call, cancel);
             return;
         }
         var whole = await answer.Content.ReadAsByteArrayAsync(cancel);
         call.ReadUsage(whole);
         call.Status = (int)answer.StatusCode;
+        call.FirstToken();
         context.Response.StatusCode = (int)answer.StatusCode;
         context.Response.ContentType = answer.Content.Headers.ContentType?.ToString() ?? "application/json";
         context.Response.ContentLength = whole.Length;
+        call.Answer(context, whole);
         await context.Response.BodyWriter.WriteAsync(whole, cancel);
     }
 
@@ -305,6 +317,7 @@ public sealed class ModelRouteHandler : IDisposable
         call.Status = status;
         context.Response.StatusCode = status;
         context.Response.ContentLength = bytes.Length;
+        call.Answer(context, bytes);
         if (!HttpMethods.IsHead(context.Request.Method))
         {
             await context.Response.BodyWriter.WriteAsync(bytes, CancellationToken.None);
