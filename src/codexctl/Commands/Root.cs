@@ -18,6 +18,9 @@ public static class Root
             Ls.Create(app),
             Build.Create(app),
             Demo.Create(app),
+            Log.Create(app),
+            ReceiptCommand.Create(app),
+            Stats.Create(app),
             GatewayCommand.Create(app),
         };
 

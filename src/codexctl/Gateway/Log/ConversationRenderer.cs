@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using Codexctl.Gateway.Recording;
 
 namespace Codexctl.Gateway.Log;
@@ -54,6 +56,9 @@ public sealed class ConversationRenderer(TextWriter output, bool colours)
         output.Flush();
     }
 
+    public void Flush() => output.Flush();
+
+    /// <summary>Shows an item of a conversation that somebody else keeps.</summary>
     public void Write(ConversationItem item)
     {
         switch (item.Kind)
@@ -92,7 +97,7 @@ public sealed class ConversationRenderer(TextWriter output, bool colours)
                 Block(item, "", "answer");
                 break;
             case ConversationKind.ToolCall:
-                Line(item, Cyan, "tool", $"{item.Name} {item.Text}");
+                Line(item, Cyan, "tool", $"{item.Name} {Arguments(item.Text ?? "")}");
                 break;
             case ConversationKind.ToolOutput:
                 Block(item, Dim, "output");
@@ -217,9 +222,27 @@ public sealed class ConversationRenderer(TextWriter output, bool colours)
             output.Write(text);
             return;
         }
-        output.Write(style);
-        output.Write(text);
-        output.Write(Off);
+        // In one piece: Ctrl-C between them would leave the terminal in that colour.
+        output.Write(style + text + Off);
+    }
+
+    // A command is what a person wants to read, not its JSON.
+    private static string Arguments(string text)
+    {
+        try
+        {
+            if (JsonNode.Parse(text) is not JsonObject arguments)
+            {
+                return text;
+            }
+            return arguments.Count == 1 && (arguments.Text("cmd") ?? arguments.Text("command")) is { } command
+                ? command
+                : arguments.ToJsonString(RecordLine.Relaxed);
+        }
+        catch (Exception error) when (error is JsonException or ArgumentException)
+        {
+            return text;
+        }
     }
 
     private static string Indent(string text) => text.Replace("\n", "\n                  ", StringComparison.Ordinal);

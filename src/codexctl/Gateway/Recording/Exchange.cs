@@ -35,13 +35,13 @@ public sealed record ModelCall(
     /// <summary>The tokens that the model takes at most, where known.</summary>
     public long? Context { get; init; }
 
-    /// <summary>Output tokens a second while it generated; null where that cannot be told.</summary>
+    /// <summary>Output tokens a second while it generated; null where that cannot be told, also of answers that came in one piece.</summary>
     public double? TokensPerSecond
     {
         get
         {
             var time = Generation ?? (TimeToFirstToken is { } first ? Duration - first : null);
-            return OutputTokens > 0 && time is { TotalMilliseconds: >= 1 } span ? OutputTokens.Value / span.TotalSeconds : null;
+            return OutputTokens > 0 && time is { TotalMilliseconds: >= 20 } span ? OutputTokens.Value / span.TotalSeconds : null;
         }
     }
 }

@@ -195,7 +195,7 @@ public class ConversationTests
         plain.ShouldNotContain('\x1b');
         plain.ShouldContain("thinks   Let me think.\n");
         plain.ShouldContain("answer   Grüß dich 🙂\n");
-        plain.ShouldContain("tool     exec_command {\"cmd\":\"ls\"}\n");
+        plain.ShouldContain("tool     exec_command ls\n");
         plain.ShouldContain("100 tokens in, 20 out");
         Render(true).ShouldContain("\x1b[2;3mLet me \x1b[0m\x1b[2;3mthink.\x1b[0m\n");
     }
