@@ -11,7 +11,7 @@ public sealed class Conversation
     private readonly Dictionary<long, OpenCall> _open = [];
     private readonly LinkedList<List<Heard>> _known = [];
 
-    /// <summary>Whether any body was seen: without one there is no conversation to show.</summary>
+    /// <summary>Whether bodies are recorded: without them there is no conversation to show.</summary>
     public bool AnyBodies { get; private set; }
 
     public IEnumerable<ConversationItem> Add(Exchange exchange) =>
@@ -55,6 +55,7 @@ public sealed class Conversation
             // The next file of the same session.
             return [];
         }
+        AnyBodies |= start.Bodies;
         var words = new List<string>();
         if (start.Again)
         {
