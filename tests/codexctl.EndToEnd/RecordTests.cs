@@ -25,7 +25,8 @@ public class RecordTests
         log.Output.ShouldContain("answer   Done: hello.txt written.");
         log.Output.ShouldContain("4,321 tokens in, 21 out");
         log.Output.ShouldNotContain('\x1b');
-        Directory.EnumerateFiles(scene.State, "*.jsonl", SearchOption.AllDirectories)
+        Directory
+            .EnumerateFiles(scene.State, "*.jsonl", SearchOption.AllDirectories)
             .ShouldAllBe(file => !File.ReadAllText(file).Contains(Key, StringComparison.Ordinal));
 
         var receipt = await scene.RunAsync("receipt", "--json");
@@ -39,7 +40,10 @@ public class RecordTests
         (await scene.RunAsync("log", "export", "--har", "session.har")).ExitCode.ShouldBe(0);
         var har = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(scene.Work, "session.har")))!["log"]!;
         ((string?)har["version"]).ShouldBe("1.2");
-        har["entries"]!.AsArray().Count(entry => ((string)entry!["request"]!["url"]!).EndsWith("/v1/responses", StringComparison.Ordinal)).ShouldBe(2);
+        har["entries"]!
+            .AsArray()
+            .Count(entry => ((string)entry!["request"]!["url"]!).EndsWith("/v1/responses", StringComparison.Ordinal))
+            .ShouldBe(2);
 
         // Somebody changes what was recorded.
         var record = Directory.EnumerateFiles(scene.State, "*.jsonl", SearchOption.AllDirectories).Single();
@@ -113,7 +117,10 @@ public class RecordTests
 
         await Task.Delay(1500);
         follow.Signal("TERM");
-        var items = (await follow.EndAsync()).Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonNode.Parse(line)!).ToList();
+        var items = (await follow.EndAsync())
+            .Output.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(line => JsonNode.Parse(line)!)
+            .ToList();
         items.Count(item => (string?)item["kind"] == "session").ShouldBe(3);
         items.Count(item => (string?)item["kind"] == "lost").ShouldBe(1);
         string.Concat(items.Where(item => (string?)item["kind"] == "answer").Select(item => (string?)item["text"]))
@@ -128,7 +135,13 @@ public class RecordTests
         await using var scene = await Scene.CreateAsync(Engine.Bubblewrap);
         scene.Model.Text = "Words for nobody else.";
         (await scene.RunAsync("run", "--", "exec", "say something")).ExitCode.ShouldBe(0);
-        await scene.RunAsync("run", "--cmd", "sh", "-c", "printf 'CONNECT example.com:443 HTTP/1.1\\r\\n\\r\\n' | socat -t2 - TCP:127.0.0.1:3128");
+        await scene.RunAsync(
+            "run",
+            "--cmd",
+            "sh",
+            "-c",
+            "printf 'CONNECT example.com:443 HTTP/1.1\\r\\n\\r\\n' | socat -t2 - TCP:127.0.0.1:3128"
+        );
 
         var first = JsonNode.Parse((await scene.RunAsync("log", "--list", "--json")).Output)!.AsArray();
         var log = await scene.RunAsync("log", (string)first[1]!["id"]!);
@@ -136,7 +149,8 @@ public class RecordTests
         log.Output.ShouldContain("4,321 tokens in, 21 out");
         log.Error.ShouldContain("codexctl run --record");
         (await scene.RunAsync("log")).Output.ShouldContain("refused  example.com:443");
-        Directory.EnumerateFiles(scene.State, "*.jsonl", SearchOption.AllDirectories)
+        Directory
+            .EnumerateFiles(scene.State, "*.jsonl", SearchOption.AllDirectories)
             .ShouldAllBe(file => !File.ReadAllText(file).Contains("Words for nobody else", StringComparison.Ordinal));
     }
 
@@ -159,7 +173,10 @@ public class RecordTests
             "the answer is on the page while it streams: " + await browser.TextAsync("#log")
         );
         (await run.EndAsync()).ExitCode.ShouldBe(0);
-        await Scene.EventuallyAsync(async () => (await browser.TextAsync("#log")).Contains("the gateway ended", StringComparison.Ordinal), "the end");
+        await Scene.EventuallyAsync(
+            async () => (await browser.TextAsync("#log")).Contains("the gateway ended", StringComparison.Ordinal),
+            "the end"
+        );
 
         var text = await browser.TextAsync("#log");
         text.ShouldContain("show <b>markup</b>");

@@ -113,7 +113,15 @@ public static class Log
             [
                 .. rows.Select(row =>
                     (IReadOnlyList<string>)
-                        [row.Id, row.Container, row.Engine, row.Live ? "live" : row.Complete ? "ended" : "incomplete", row.Workdir ?? "-"]
+                        [
+                            row.Id,
+                            row.Container,
+                            row.Engine,
+                            row.Live ? "live"
+                            : row.Complete ? "ended"
+                            : "incomplete",
+                            row.Workdir ?? "-",
+                        ]
                 ),
             ]
         );
@@ -127,7 +135,11 @@ public static class Log
             throw new UserError($"{options.Port} is no port.", null, "Use a number from 1 to 65535.", ExitCodes.Usage);
         }
         var finder = new SessionFinder(app.Paths);
-        var first = options.Session is null ? finder.OfFolder(Folder()) is [.., var last] ? last : null : finder.Find(options.Session, Folder());
+        var first = options.Session is null
+            ? finder.OfFolder(Folder()) is [.., var last]
+                ? last
+                : null
+            : finder.Find(options.Session, Folder());
         await using var view = new WebView(finder, app.Clock);
         var address = await view.StartAsync(options.Port);
         app.Terminal.WriteLine(address.AbsoluteUri + (first is null ? "" : $"#{first.Id}"));

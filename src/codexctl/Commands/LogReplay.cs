@@ -14,8 +14,16 @@ public static class LogReplay
         var command = new Command("replay", "Serve a recorded session as a model server, with its timing");
         var wanted = Log.SessionArgument();
         var session = new Option<string?>("--session") { Description = "The session: the beginning of its name", HelpName = "ID" };
-        var listen = new Option<string?>("--listen") { Description = "Where to listen (default: 127.0.0.1 and any port)", HelpName = "ADDRESS:PORT" };
-        var speed = new Option<string?>("--speed") { Description = "2 is twice as fast, 0 does not wait at all (default: 1)", HelpName = "N" };
+        var listen = new Option<string?>("--listen")
+        {
+            Description = "Where to listen (default: 127.0.0.1 and any port)",
+            HelpName = "ADDRESS:PORT",
+        };
+        var speed = new Option<string?>("--speed")
+        {
+            Description = "2 is twice as fast, 0 does not wait at all (default: 1)",
+            HelpName = "N",
+        };
         command.Arguments.Add(wanted);
         command.Options.Add(session);
         command.Options.Add(listen);

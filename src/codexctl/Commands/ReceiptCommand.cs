@@ -29,7 +29,14 @@ public static class ReceiptCommand
                 var folder = parsed.GetValue(all) ? null : Log.Folder();
                 return parsed.GetValue(verify)
                     ? Task.FromResult(Verify(app, folder, parsed.GetValue(wanted), parsed.GetValue(json)))
-                    : ShowAsync(app, folder, parsed.GetValue(wanted), parsed.GetValue(list) || parsed.GetValue(all), parsed.GetValue(json), cancel);
+                    : ShowAsync(
+                        app,
+                        folder,
+                        parsed.GetValue(wanted),
+                        parsed.GetValue(list) || parsed.GetValue(all),
+                        parsed.GetValue(json),
+                        cancel
+                    );
             }
         );
         return command;

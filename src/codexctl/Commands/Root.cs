@@ -21,6 +21,10 @@ public static class Root
             Log.Create(app),
             ReceiptCommand.Create(app),
             Stats.Create(app),
+            Proxy.Create(app),
+            Config.Create(app),
+            Trust.Create(app),
+            Doctor.Create(app),
             GatewayCommand.Create(app),
         };
 

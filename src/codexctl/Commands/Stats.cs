@@ -26,12 +26,13 @@ public static class Stats
     {
         var finder = new SessionFinder(app.Paths);
         var folder = Log.Folder();
-        var sessions =
-            wanted is not null ? finder.All().Where(session => session.Container == wanted).ToList() is { Count: > 0 } ofContainer
-                    ? ofContainer
-                    : [finder.Find(wanted, folder)]
-            : all ? finder.All()
-            : finder.OfFolder(folder);
+        var sessions = wanted is not null
+            ? finder.All().Where(session => session.Container == wanted).ToList() is { Count: > 0 } ofContainer
+                ? ofContainer
+                : [finder.Find(wanted, folder)]
+            : all
+                ? finder.All()
+                : finder.OfFolder(folder);
         var stats = await SessionStats.ReadAsync(sessions, cancel);
         if (json)
         {

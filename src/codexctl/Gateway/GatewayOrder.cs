@@ -9,6 +9,7 @@ namespace Codexctl.Gateway;
 /// <param name="Allow">Allow list entries as typed.</param>
 /// <param name="Temporary">The container is removed at the end.</param>
 /// <param name="Scripted">The built-in scripted model answers instead of a server (`demo`).</param>
+/// <param name="Listen">The address for a door over TCP, beside the socket; null for none.</param>
 /// <param name="Record">Bodies are recorded too.</param>
 /// <param name="Workdir">The folder on the host, by which its records are found.</param>
 public sealed record GatewayOrder(
@@ -18,6 +19,7 @@ public sealed record GatewayOrder(
     IReadOnlyList<string> Allow,
     bool Temporary,
     bool Scripted,
+    string? Listen = null,
     bool Record = false,
     string? Workdir = null
 );

@@ -18,6 +18,7 @@ internal static class GatewayStart
         Action<string> log
     )
     {
+        HostEnvironment.HandleSocketsInline();
         using var ready = ReadyPipe.Open();
         try
         {

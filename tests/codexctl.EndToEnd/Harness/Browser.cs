@@ -104,7 +104,9 @@ public sealed class Browser : IAsyncDisposable
         await Scene.EventuallyAsync(
             async () =>
             {
-                var pages = JsonNode.Parse(await http.GetStringAsync($"http://127.0.0.1:{File.ReadAllLines(file)[0]}/json/list"))!.AsArray();
+                var pages = JsonNode
+                    .Parse(await http.GetStringAsync($"http://127.0.0.1:{File.ReadAllLines(file)[0]}/json/list"))!
+                    .AsArray();
                 page = (string?)pages.FirstOrDefault(one => (string?)one!["type"] == "page")?["webSocketDebuggerUrl"];
                 return page is not null;
             },

@@ -10,10 +10,16 @@ public static class Har
 {
     public static void Write(Stream output, IReadOnlyList<Exchange> exchanges, string version)
     {
-        var server = exchanges.OfType<SessionStart>().Select(start => start.Info.Server).FirstOrDefault(url => url is not null) ?? "http://model";
+        var server =
+            exchanges.OfType<SessionStart>().Select(start => start.Info.Server).FirstOrDefault(url => url is not null) ?? "http://model";
         using var json = new Utf8JsonWriter(
             output,
-            new JsonWriterOptions { Indented = true, MaxDepth = RecordLine.Depth, Encoder = RecordLine.Relaxed.Encoder }
+            new JsonWriterOptions
+            {
+                Indented = true,
+                MaxDepth = RecordLine.Depth,
+                Encoder = RecordLine.Relaxed.Encoder,
+            }
         );
         json.WriteStartObject();
         json.WriteStartObject("log");
@@ -25,7 +31,10 @@ public static class Har
         json.WriteStartArray("entries");
         var calls = RecordedCall.Of(exchanges).Select(call => (call.Start.At, Write: (Action)(() => Call(json, server, call))));
         // Those that the gateway answered itself have no beginning of their own.
-        var other = exchanges.OfType<ModelCall>().Where(call => call.Id is null).Select(call => (call.At, Write: (Action)(() => Call(json, server, call))));
+        var other = exchanges
+            .OfType<ModelCall>()
+            .Where(call => call.Id is null)
+            .Select(call => (call.At, Write: (Action)(() => Call(json, server, call))));
         var egress = exchanges.OfType<EgressCall>().Select(call => (call.At, Write: (Action)(() => Egress(json, call))));
         foreach (var (_, write) in calls.Concat(other).Concat(egress).OrderBy(entry => entry.At))
         {
@@ -57,7 +66,13 @@ public static class Har
         }
         json.WriteEndObject();
         var text = call.Answer is null ? null : string.Concat(call.Parts.Select(call.Wire));
-        Answer(json, call.End?.Status ?? call.Answer?.Status ?? 0, call.Answer?.ContentType, text, call.End?.Error ?? (call.End is null ? "the gateway died" : null));
+        Answer(
+            json,
+            call.End?.Status ?? call.Answer?.Status ?? 0,
+            call.Answer?.ContentType,
+            text,
+            call.End?.Error ?? (call.End is null ? "the gateway died" : null)
+        );
         End(json, first, whole);
     }
 
@@ -73,7 +88,13 @@ public static class Har
 
     private static void Egress(Utf8JsonWriter json, EgressCall call)
     {
-        Begin(json, call.At, call.Duration, "CONNECT", $"https://{(call.Host.Length == 0 ? "unreadable.invalid" : call.Host)}:{call.Port}/");
+        Begin(
+            json,
+            call.At,
+            call.Duration,
+            "CONNECT",
+            $"https://{(call.Host.Length == 0 ? "unreadable.invalid" : call.Host)}:{call.Port}/"
+        );
         Headers(json, []);
         json.WriteNumber("bodySize", call.BytesUp);
         json.WriteEndObject();

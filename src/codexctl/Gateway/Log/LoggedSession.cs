@@ -34,7 +34,9 @@ public sealed class SessionFinder(Paths paths)
         [
             .. Containers()
                 .SelectMany(container =>
-                    RecordFile.Sessions(container.Files.Records).Select(record => Describe(container.Engine, container.Name, container.Files, record))
+                    RecordFile
+                        .Sessions(container.Files.Records)
+                        .Select(record => Describe(container.Engine, container.Name, container.Files, record))
                 )
                 .OrderBy(session => session.Id, StringComparer.Ordinal),
         ];
@@ -62,7 +64,9 @@ public sealed class SessionFinder(Paths paths)
         {
             return newest;
         }
-        return all.Where(session => session.Id.StartsWith(wanted, StringComparison.Ordinal) || session.Id.EndsWith("-" + wanted, StringComparison.Ordinal))
+        return all.Where(session =>
+                session.Id.StartsWith(wanted, StringComparison.Ordinal) || session.Id.EndsWith("-" + wanted, StringComparison.Ordinal)
+            )
             .ToList() switch
         {
             [var one] => one,

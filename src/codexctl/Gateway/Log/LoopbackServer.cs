@@ -48,8 +48,7 @@ internal sealed class LoopbackServer : IAsyncDisposable
     public ValueTask DisposeAsync() => _application.DisposeAsync();
 
     // A page of somebody else's, whose name was made to lead here, says that name: only addresses and localhost are meant for us.
-    private static bool IsForUs(HostString host) =>
-        host.Host is "localhost" || IPAddress.TryParse(host.Host.Trim('[', ']'), out _);
+    private static bool IsForUs(HostString host) => host.Host is "localhost" || IPAddress.TryParse(host.Host.Trim('[', ']'), out _);
 
     private static Task RefuseAsync(HttpContext context)
     {

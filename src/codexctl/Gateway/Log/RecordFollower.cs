@@ -20,7 +20,10 @@ public sealed class RecordFollower(Func<IReadOnlyList<LoggedSession>> newer, Tim
     private readonly Dictionary<string, Reader> _readers = new(StringComparer.Ordinal);
 
     /// <summary>The lines of one session as it is now.</summary>
-    public static async IAsyncEnumerable<FollowedLine> ReadAsync(LoggedSession session, [EnumeratorCancellation] CancellationToken cancel = default)
+    public static async IAsyncEnumerable<FollowedLine> ReadAsync(
+        LoggedSession session,
+        [EnumeratorCancellation] CancellationToken cancel = default
+    )
     {
         using var reader = new Reader(session);
         await foreach (var line in reader.NewAsync(cancel))

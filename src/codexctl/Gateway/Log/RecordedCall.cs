@@ -60,7 +60,8 @@ public sealed class RecordedCall(CallStart start)
         var name = part.Event ?? (part.Data.Json as System.Text.Json.Nodes.JsonObject)?.Text("type");
         return form switch
         {
-            AnswerForm.Events => (name is null ? "" : $"event: {name}\n") + $"data: {data.Replace("\n", "\ndata: ", StringComparison.Ordinal)}\n\n",
+            AnswerForm.Events => (name is null ? "" : $"event: {name}\n")
+                + $"data: {data.Replace("\n", "\ndata: ", StringComparison.Ordinal)}\n\n",
             AnswerForm.Lines => data + "\n",
             _ => data,
         };

@@ -166,7 +166,9 @@ public sealed class ReplayServer : IAsyncDisposable
 
     // Who said something, in which order: the words themselves differ from run to run (times, folders, ids).
     private static string Shape(BodyData body) =>
-        string.Concat(Conversing.Read(body).Where(one => one.Kind != ConversationKind.Instructions).Select(one => (char)('A' + (int)one.Kind)));
+        string.Concat(
+            Conversing.Read(body).Where(one => one.Kind != ConversationKind.Instructions).Select(one => (char)('A' + (int)one.Kind))
+        );
 
     private JsonObject Tag(string name) =>
         new()
@@ -180,7 +182,11 @@ public sealed class ReplayServer : IAsyncDisposable
 
     private JsonArray List(Func<string, JsonNode> of) => new([.. _models.Select(of)]);
 
-    private static JsonObject Error(string message) => new() { ["error"] = new JsonObject { ["message"] = message, ["type"] = "codexctl_replay" } };
+    private static JsonObject Error(string message) =>
+        new()
+        {
+            ["error"] = new JsonObject { ["message"] = message, ["type"] = "codexctl_replay" },
+        };
 
     private static Task SendAsync(HttpContext context, int status, JsonNode body)
     {

@@ -9,7 +9,15 @@ using Microsoft.AspNetCore.Http;
 namespace Codexctl.Gateway.Log;
 
 /// <summary>A session as the page lists it.</summary>
-public sealed record WebSession(string Id, string Engine, string Container, string? Workdir, DateTimeOffset? Started, bool Live, bool Complete);
+public sealed record WebSession(
+    string Id,
+    string Engine,
+    string Container,
+    string? Workdir,
+    DateTimeOffset? Started,
+    bool Live,
+    bool Complete
+);
 
 /// <summary>
 /// The conversation as a page on loopback. Reads records and nothing else. Every request needs the token of the address; only GET; no other
@@ -55,7 +63,11 @@ public sealed class WebView(SessionFinder sessions, TimeProvider clock) : IAsync
         var path = (context.Request.Path.Value ?? "").Split('/');
         if (path is not ["", var token, var what] || !IsToken(token))
         {
-            return SayAsync(context, StatusCodes.Status404NotFound, "Not found. The address that codexctl log --web prints has a token in it.");
+            return SayAsync(
+                context,
+                StatusCodes.Status404NotFound,
+                "Not found. The address that codexctl log --web prints has a token in it."
+            );
         }
         return what switch
         {
@@ -122,7 +134,10 @@ public sealed class WebView(SessionFinder sessions, TimeProvider clock) : IAsync
                     (quiet, told) = (0, false);
                     foreach (var item in line.Exchange is { } exchange ? conversation.Add(exchange) : [])
                     {
-                        batch.Append("data: ").Append(JsonSerializer.Serialize(item, ConversationJson.Default.ConversationItem)).Append("\n\n");
+                        batch
+                            .Append("data: ")
+                            .Append(JsonSerializer.Serialize(item, ConversationJson.Default.ConversationItem))
+                            .Append("\n\n");
                     }
                 }
                 else if (++quiet % 25 == 24 && !told && !session.Record.Ended && !session.IsLive)
@@ -130,7 +145,10 @@ public sealed class WebView(SessionFinder sessions, TimeProvider clock) : IAsync
                     told = true;
                     foreach (var item in conversation.Lost(clock.GetUtcNow()).Append(Died(clock.GetUtcNow())))
                     {
-                        batch.Append("data: ").Append(JsonSerializer.Serialize(item, ConversationJson.Default.ConversationItem)).Append("\n\n");
+                        batch
+                            .Append("data: ")
+                            .Append(JsonSerializer.Serialize(item, ConversationJson.Default.ConversationItem))
+                            .Append("\n\n");
                     }
                 }
                 if (batch.Length > 0 && (line is null || batch.Length > 64 << 10))

@@ -111,6 +111,38 @@ public sealed class Recorder : IExchangeSink, IAsyncDisposable
         }
     }
 
+    /// <summary>Adds to a file that a person named (mode 0600 where it is new).</summary>
+    /// <exception cref="UserError">It cannot be written.</exception>
+    public static Recorder OpenFile(string path, TimeProvider time, bool bodies = true, Action<Exchange>? watch = null)
+    {
+        try
+        {
+            var options = new FileStreamOptions
+            {
+                Mode = FileMode.OpenOrCreate,
+                Access = FileAccess.ReadWrite,
+                Share = FileShare.ReadWrite | FileShare.Delete,
+                BufferSize = 0,
+                UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+            };
+            var file = new FileStream(path, options);
+            if (file.Length > 0)
+            {
+                file.Seek(-1, SeekOrigin.End);
+                if (file.ReadByte() != '\n')
+                {
+                    // Of a writer that was killed: what comes now is on a line of its own.
+                    file.Write("\n"u8);
+                }
+            }
+            return new Recorder(RecordParts.Over(file), time, new SessionInfo(), again: false, bodies, RecordLimits.Default, watch);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new UserError($"{path} cannot be written.", error.Message, "Name another file after --record.");
+        }
+    }
+
     /// <summary>Writes nothing down; <paramref name="watch"/> sees all that would have been.</summary>
     public static Recorder Watching(TimeProvider time, Action<Exchange>? watch, bool bodies = true) =>
         new(null, time, new SessionInfo(), again: false, bodies, RecordLimits.Default, watch);

@@ -42,8 +42,12 @@ public sealed class LogServersTests : IDisposable
         page.ShouldContain("Content-Security-Policy: default-src 'none'; script-src 'nonce-");
         page.ShouldNotContain("http://", customMessage: "nothing from elsewhere");
         page.ShouldNotContain("https://");
-        (await RawAsync(address, $"GET {address.AbsolutePath}sessions HTTP/1.1\r\nHost: localhost:{address.Port}\r\nConnection: close\r\n\r\n"))
-            .ShouldContain(session);
+        (
+            await RawAsync(
+                address,
+                $"GET {address.AbsolutePath}sessions HTTP/1.1\r\nHost: localhost:{address.Port}\r\nConnection: close\r\n\r\n"
+            )
+        ).ShouldContain(session);
 
         string[] refused =
         [
@@ -105,7 +109,9 @@ public sealed class LogServersTests : IDisposable
             await Task.Delay(5);
         }
         var text = await (await answer).Content.ReadAsStringAsync();
-        text.ShouldContain("data: {\"type\":\"response.output_text.delta\",\"item_id\":\"m\",\"output_index\":0,\"delta\":\"<b>Hi</b> \"}\n\n");
+        text.ShouldContain(
+            "data: {\"type\":\"response.output_text.delta\",\"item_id\":\"m\",\"output_index\":0,\"delta\":\"<b>Hi</b> \"}\n\n"
+        );
         text.ShouldContain("response.completed");
 
         using var more = await Send(http);
@@ -119,13 +125,22 @@ public sealed class LogServersTests : IDisposable
         const string Later = """{"input":[{"role":"user","content":"a"},{"type":"function_call_output","call_id":"c","output":"x"}]}""";
         List<Exchange> exchanges =
         [
-            .. Records.Call("/v1/responses", """{"input":[{"role":"user","content":"a"}]}""", "text/event-stream", ["data: {\"type\":\"first\"}\n\n"], 1),
+            .. Records.Call(
+                "/v1/responses",
+                """{"input":[{"role":"user","content":"a"}]}""",
+                "text/event-stream",
+                ["data: {\"type\":\"first\"}\n\n"],
+                1
+            ),
             .. Records.Call("/v1/responses", Later, "text/event-stream", ["data: {\"type\":\"second\"}\n\n"], 2),
         ];
         await using var replay = new ReplayServer(exchanges, speed: 0, TimeProvider.System);
         using var http = new HttpClient { BaseAddress = await replay.StartAsync(new IPEndPoint(IPAddress.Loopback, 0)) };
 
-        using var second = await http.PostAsync("/v1/responses", new StringContent(Later.Replace("\"x\"", "\"y\"", StringComparison.Ordinal)));
+        using var second = await http.PostAsync(
+            "/v1/responses",
+            new StringContent(Later.Replace("\"x\"", "\"y\"", StringComparison.Ordinal))
+        );
         (await second.Content.ReadAsStringAsync()).ShouldContain("second");
         using var other = await http.PostAsync("/v1/responses", new StringContent("""{"input":"anything"}"""));
         (await other.Content.ReadAsStringAsync()).ShouldContain("first");
@@ -133,7 +148,10 @@ public sealed class LogServersTests : IDisposable
 
     [Fact]
     public void A_session_without_bodies_cannot_be_replayed_and_it_is_said_how_to_record_one() =>
-        Should.Throw<UserError>(() => new ReplayServer([new CallStart(Records.At, 1, "POST", "/v1/responses", "turn", "m")], 1, TimeProvider.System))
+        Should
+            .Throw<UserError>(() =>
+                new ReplayServer([new CallStart(Records.At, 1, "POST", "/v1/responses", "turn", "m")], 1, TimeProvider.System)
+            )
             .Mend.ShouldNotBeNull()
             .ShouldContain("--record");
 
@@ -158,7 +176,18 @@ public sealed class LogServersTests : IDisposable
             Has(entry, "startedDateTime", "time", "request", "response", "cache", "timings");
             DateTimeOffset.Parse((string)entry["startedDateTime"]!, System.Globalization.CultureInfo.InvariantCulture).ShouldBe(Records.At);
             Has(entry["request"]!, "method", "url", "httpVersion", "cookies", "headers", "queryString", "headersSize", "bodySize");
-            Has(entry["response"]!, "status", "statusText", "httpVersion", "cookies", "headers", "content", "redirectURL", "headersSize", "bodySize");
+            Has(
+                entry["response"]!,
+                "status",
+                "statusText",
+                "httpVersion",
+                "cookies",
+                "headers",
+                "content",
+                "redirectURL",
+                "headersSize",
+                "bodySize"
+            );
             Has(entry["response"]!["content"]!, "size", "mimeType");
             Has(entry["timings"]!, "send", "wait", "receive");
             ((double)entry["timings"]!["wait"]! + (double)entry["timings"]!["receive"]!).ShouldBe((double)entry["time"]!, 0.01);
@@ -245,7 +274,12 @@ public sealed class LogServersTests : IDisposable
     private async Task<string> RecordAsync(string container, string workdir)
     {
         var files = Paths.Container("docker", container);
-        await using var recorder = Recorder.Open(files.Records, TimeProvider.System, new SessionInfo(null, "docker", container, workdir, "http://m"), bodies: true);
+        await using var recorder = Recorder.Open(
+            files.Records,
+            TimeProvider.System,
+            new SessionInfo(null, "docker", container, workdir, "http://m"),
+            bodies: true
+        );
         foreach (var exchange in Calls())
         {
             recorder.Add(exchange);
@@ -254,7 +288,8 @@ public sealed class LogServersTests : IDisposable
         return recorder.Session!;
     }
 
-    private static void Has(JsonNode node, params string[] names) => node.AsObject().Select(field => field.Key).ShouldBe(names, ignoreOrder: true);
+    private static void Has(JsonNode node, params string[] names) =>
+        node.AsObject().Select(field => field.Key).ShouldBe(names, ignoreOrder: true);
 
     private static async Task<string> RawAsync(Uri address, string request)
     {

@@ -44,8 +44,16 @@ public class RouteRecordingTests
     }
 
     [Theory]
-    [InlineData("/api/chat", "{\"message\":{\"content\":\"Hi\"},\"done\":false}\n{\"message\":{\"content\":\"\"},\"done\":true,\"prompt_eval_count\":7,\"eval_count\":5,\"eval_duration\":250000000}\n", "application/x-ndjson")]
-    [InlineData("/v1/chat/completions", "data: {\"choices\":[{\"delta\":{\"content\":\"Hi\"}}]}\n\ndata: {\"choices\":[],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":5}}\n\ndata: [DONE]\n\n", "text/event-stream")]
+    [InlineData(
+        "/api/chat",
+        "{\"message\":{\"content\":\"Hi\"},\"done\":false}\n{\"message\":{\"content\":\"\"},\"done\":true,\"prompt_eval_count\":7,\"eval_count\":5,\"eval_duration\":250000000}\n",
+        "application/x-ndjson"
+    )]
+    [InlineData(
+        "/v1/chat/completions",
+        "data: {\"choices\":[{\"delta\":{\"content\":\"Hi\"}}]}\n\ndata: {\"choices\":[],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":5}}\n\ndata: [DONE]\n\n",
+        "text/event-stream"
+    )]
     public void Tokens_of_streams_that_are_passed_on_are_counted_wherever_the_chunks_end(string path, string stream, string type)
     {
         foreach (var size in (int[])[1, 3, 50, 10_000])
