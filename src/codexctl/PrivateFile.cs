@@ -38,5 +38,19 @@ public static class PrivateFile
         }
     }
 
+    /// <summary>The same for a file that the person named: its folder is theirs, and is not made.</summary>
+    public static void WriteBeside(string path, ReadOnlySpan<byte> content)
+    {
+        if (!Directory.Exists(Path.GetDirectoryName(path)))
+        {
+            throw new UserError($"{Path.GetDirectoryName(path)} does not exist.", null, "Make the folder, or name another file.");
+        }
+        if (Directory.Exists(path))
+        {
+            throw new UserError($"{path} is a folder.", null, "Name a file.");
+        }
+        Write(path, content);
+    }
+
     public static void Write(string path, string content) => Write(path, System.Text.Encoding.UTF8.GetBytes(content));
 }

@@ -25,6 +25,7 @@ public static class Run
         public string? Memory { get; init; }
         public string? Network { get; init; }
         public IReadOnlyList<string> Allow { get; init; } = [];
+        public bool Record { get; init; }
         public bool AllowHome { get; init; }
         public bool Openai { get; init; }
         public bool Auth { get; init; }
@@ -73,6 +74,7 @@ public static class Run
             "none: the door alone (default); full: the engine's ordinary network, without a guard",
             "none|full"
         );
+        var record = Flag("--record", "Record what is said too, secrets taken out; codexctl log shows it");
         var allowHome = Flag("--allow-home", "Allow the home directory as the folder");
         var rest = new Argument<string[]>("codex-arguments")
         {
@@ -100,6 +102,7 @@ public static class Run
                         Memory = parsed.GetValue(memory),
                         Network = parsed.GetValue(network),
                         Allow = parsed.GetValue(allow) ?? [],
+                        Record = parsed.GetValue(record),
                         AllowHome = parsed.GetValue(allowHome),
                         Openai = parsed.GetValue(openai),
                         Auth = parsed.GetValue(auth),
@@ -225,6 +228,7 @@ public static class Run
             MemoryBytes = (options.Memory ?? settings.Memory) is { } memory ? Sizes.Memory(memory) : null,
             ModelUrl = choice.Url,
             Allow = allow,
+            Record = options.Record || settings.Record,
             Command =
                 codex
                     ? BoxCommand.Codex(

@@ -140,7 +140,7 @@ internal sealed class GatewayProcess(
             // What the engine said as it stopped the container may have gone through the door too: counted only now.
             var receipt = connection.Finished ? null : ReceiptFor(connection);
             await connection.SendAsync(new ControlReply(Ok: problem is null, problem, Receipt: receipt, Ended: true));
-            Settle(connection, receipt);
+            await SettleAsync(connection, receipt);
         }
         return problem;
     }
@@ -219,12 +219,12 @@ internal sealed class GatewayProcess(
                     if (request.Do == "finish")
                     {
                         // After the answer: nobody is to wait for the disk.
-                        Settle(connection, reply.Receipt);
+                        await SettleAsync(connection, reply.Receipt);
                     }
                 }
                 if (connection is { Session: { } session, Finished: false })
                 {
-                    Settle(connection, ReceiptFor(connection));
+                    await SettleAsync(connection, ReceiptFor(connection));
                     await EndSessionAsync(session);
                 }
             }
@@ -303,6 +303,10 @@ internal sealed class GatewayProcess(
             waiting = [.. _connections.Where(other => other.Finished)];
         }
         parts.Door.Allow(request.Allow ?? []);
+        if (request.Record)
+        {
+            parts.RecordBodies();
+        }
         foreach (var other in waiting)
         {
             await other.SendAsync(new ControlReply(Ok: true, Kept: true));
@@ -317,11 +321,14 @@ internal sealed class GatewayProcess(
                 connection.Joined,
                 clock.GetUtcNow(),
                 connection.Incomplete ?? (parts.RecordingFailure is { } failure ? $"the recording stopped ({failure})" : null)
-            )
+            ) with
+            {
+                Session = parts.RecordSession,
+            }
             : null;
 
     /// <summary>Writes the run's receipt down, once; also that of a run that was killed.</summary>
-    private void Settle(ControlConnection connection, Receipt? receipt)
+    private async Task SettleAsync(ControlConnection connection, Receipt? receipt)
     {
         lock (_gate)
         {
@@ -330,9 +337,14 @@ internal sealed class GatewayProcess(
                 return;
             }
             connection.Settled = true;
+        }
+        // Everything that is counted is in the record by then; the record goes on, its beginning does not change.
+        var seal = await parts.SealAsync();
+        lock (_gate)
+        {
             try
             {
-                new ReceiptStore(files.Receipts).Add(receipt);
+                new ReceiptStore(files.Receipts).Add(receipt, seal);
             }
             catch (Exception error) when (error is IOException or UnauthorizedAccessException)
             {

@@ -30,6 +30,7 @@ internal static class ExistingContainer
             Network = Network(container),
             ModelUrl = last is not null ? new Uri(last.ModelUrl) : model.Url,
             Allow = last?.Allow ?? [],
+            Record = last?.Record ?? false,
             Command = [],
             Environment = BoxEnvironment.For(environment, Network(container)),
             Model = model.Model,

@@ -58,6 +58,9 @@ public sealed record RunRequest
     /// <summary>A new container gets the door over TCP, because the socket did not answer; null when it was not tried. Why, in words.</summary>
     public string? SocketFailure { get; init; }
 
+    /// <summary>`--record`: bodies are recorded too.</summary>
+    public bool Record { get; init; }
+
     /// <summary>The command is Codex itself, so the model server must be there.</summary>
     public bool IsCodex { get; init; }
 }

@@ -450,7 +450,9 @@ public sealed class SessionRunner(SessionServices services)
             request.Allow,
             request.Temporary,
             request.Scripted,
-            listen?.ToString()
+            listen?.ToString(),
+            request.Record,
+            request.Workdir.Path
         );
 
     private async Task<FileLock> TakeTurnAsync(CancellationToken cancel)

@@ -36,6 +36,9 @@ public sealed record Call(params string[] Arguments)
     /// <summary>Null for the scene's folder `work`.</summary>
     public string? Folder { get; init; }
 
+    /// <summary>A file that gets standard output, to be read while the program runs.</summary>
+    public string? OutputTo { get; init; }
+
     /// <summary>Over the scene's own; a null value takes a variable away.</summary>
     public IReadOnlyDictionary<string, string?> Environment { get; init; } = new Dictionary<string, string?>();
 
@@ -130,6 +133,10 @@ public sealed class Scene : IAsyncDisposable
         if (call.Input is Input.Closed or Input.DevNull)
         {
             words = ["/bin/sh", "-c", call.Input == Input.Closed ? "exec \"$@\" <&-" : "exec \"$@\" </dev/null", "sh", .. words];
+        }
+        if (call.OutputTo is { } file)
+        {
+            words = ["/bin/sh", "-c", $"exec \"$@\" > {file}", "sh", .. words];
         }
         var start = new ProcessStartInfo(words[0], words.Skip(1))
         {

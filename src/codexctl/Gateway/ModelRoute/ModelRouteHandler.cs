@@ -154,7 +154,15 @@ public sealed class ModelRouteHandler : IDisposable
             return;
         }
         using var bytes = await ReadBodyAsync(context);
-        await _passThrough.SendAsync(context, target.Path, await NamedAsync(context, call, target.Path, bytes.Memory), call);
+        var send = await NamedAsync(context, call, target.Path, bytes.Memory);
+        if (target.Path is "/api/show")
+        {
+            await _passThrough.SendAsync(context, target.Path, send, call);
+            return;
+        }
+        call.Begin(context, _sink, bytes.Memory.Span);
+        await using var watched = new WatchedAnswer(context, call, target.Path);
+        await _passThrough.SendAsync(context, target.Path, send, call);
     }
 
     private static async Task<RequestBytes> ReadBodyAsync(HttpContext context)
@@ -180,7 +188,7 @@ public sealed class ModelRouteHandler : IDisposable
         var model = RequestGuard.ModelOf(body, nameToo: path is "/api/show");
         call.Model = model;
         RequestGuard.RefuseServerTools(body);
-        await _facts.GetAsync(model, context.RequestAborted);
+        call.Context = (await _facts.GetAsync(model, context.RequestAborted)).EffectiveContext;
         return path is "/api/show" ? Encoding.UTF8.GetBytes(new JsonObject { ["model"] = model }.ToJsonString()) : bytes;
     }
 
@@ -204,7 +212,10 @@ public sealed class ModelRouteHandler : IDisposable
         {
             call.Kind = "compaction";
         }
-        BridgeRules.Apply(_server.Kind, body, await _facts.GetAsync(model, context.RequestAborted));
+        var facts = await _facts.GetAsync(model, context.RequestAborted);
+        call.Context = facts.EffectiveContext;
+        call.Begin(context, _sink, bytes.Memory.Span);
+        BridgeRules.Apply(_server.Kind, body, facts);
 
         var request = new HttpRequestMessage(HttpMethod.Post, _server.At("/v1/responses"))
         {
@@ -235,15 +246,17 @@ public sealed class ModelRouteHandler : IDisposable
         {
             StartStream(context, call);
             await using var stream = await answer.Content.ReadAsStreamAsync(cancel);
-            await new ResponseStream(_server, _time, _options.KeepAlive).CopyAsync(stream, context.Response.BodyWriter, call, cancel);
+            await new ResponseStream(_server, _time, _options.KeepAlive).CopyAsync(context, stream, call, cancel);
             return;
         }
         var whole = await answer.Content.ReadAsByteArrayAsync(cancel);
         call.ReadUsage(whole);
         call.Status = (int)answer.StatusCode;
+        call.FirstToken();
         context.Response.StatusCode = (int)answer.StatusCode;
         context.Response.ContentType = answer.Content.Headers.ContentType?.ToString() ?? "application/json";
         context.Response.ContentLength = whole.Length;
+        call.Answer(context, whole);
         await context.Response.BodyWriter.WriteAsync(whole, cancel);
     }
 
@@ -339,6 +352,7 @@ public sealed class ModelRouteHandler : IDisposable
         call.Status = status;
         context.Response.StatusCode = status;
         context.Response.ContentLength = bytes.Length;
+        call.Answer(context, bytes);
         if (!HttpMethods.IsHead(context.Request.Method))
         {
             await context.Response.BodyWriter.WriteAsync(bytes, CancellationToken.None);
