@@ -100,7 +100,7 @@ public sealed class LogServersTests : IDisposable
         ((string?)JsonNode.Parse(await http.GetStringAsync("/api/tags"))!["models"]![0]!["name"]).ShouldBe("m");
         (await http.GetStringAsync("/api/version")).ShouldContain("0.");
 
-        using var answer = Send(http);
+        var answer = Send(http);
         await Task.Delay(200);
         answer.IsCompleted.ShouldBeFalse("the first part came after 10 ms, at twice the speed 5");
         for (var i = 0; i < 600 && !answer.IsCompleted; i++)
