@@ -256,15 +256,7 @@ public sealed record ConfigList(int Schema, IReadOnlyList<ConfigRow> Settings);
 /// <param name="Value">A text, a number, true or false, or a list of texts; null when nothing is set and there is no default.</param>
 /// <param name="Origin">default, user, project or environment.</param>
 /// <param name="Source">The file or the variable.</param>
-public sealed record ConfigRow(
-    string Name,
-    string Kind,
-    JsonNode? Value,
-    string Origin,
-    string? Source,
-    int? Line,
-    string Help
-)
+public sealed record ConfigRow(string Name, string Kind, JsonNode? Value, string Origin, string? Source, int? Line, string Help)
 {
     public static ConfigRow From(ResolvedSetting found) =>
         new(

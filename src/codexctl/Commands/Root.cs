@@ -18,6 +18,7 @@ public static class Root
             Ls.Create(app),
             Build.Create(app),
             Demo.Create(app),
+            ModelsCommand.Create(app),
             Config.Create(app),
             Trust.Create(app),
             Doctor.Create(app),

@@ -8,6 +8,7 @@ namespace Codexctl.Gateway;
 /// <param name="ModelUrl">The model server's address on the host, without /v1.</param>
 /// <param name="Allow">Allow list entries as typed.</param>
 /// <param name="Temporary">The container is removed at the end.</param>
+/// <param name="ApiKeyVariable">The variable that holds the model server's key, which itself is written nowhere.</param>
 /// <param name="Scripted">The built-in scripted model answers instead of a server (`demo`).</param>
 public sealed record GatewayOrder(
     string Engine,
@@ -15,7 +16,8 @@ public sealed record GatewayOrder(
     string ModelUrl,
     IReadOnlyList<string> Allow,
     bool Temporary,
-    bool Scripted
+    bool Scripted,
+    string? ApiKeyVariable = null
 );
 
 /// <summary>A line from a front end to its gateway.</summary>

@@ -27,7 +27,8 @@ internal sealed class GatewayParts : IAsyncDisposable
         _scripted = scripted;
         _recorder = Recorder.Open(files.Records, clock);
         var sinks = new Sinks(_recorder, Tally);
-        _model = new LazyModelRoute(scripted?.Address ?? new Uri(order.ModelUrl), sinks, clock);
+        var key = ModelOverview.Authorization(environment, order.ApiKeyVariable);
+        _model = new LazyModelRoute(scripted?.Address ?? new Uri(order.ModelUrl), key, sinks, clock);
         DoorHost? door = null;
         var egress = new EgressProxy(() => door!.AllowList, sinks, clock, new SystemNetwork(), HostProxy(environment));
         Door = door = new DoorHost(_model.HandleAsync, egress);
@@ -80,10 +81,15 @@ internal sealed class GatewayParts : IAsyncDisposable
 /// The model route for a server that need not be there yet when the gateway starts: what kind it is is found out at the first
 /// request that it answers. Until then the strictest rules hold, Ollama's.
 /// </summary>
-internal sealed class LazyModelRoute(Uri address, IExchangeSink sink, TimeProvider clock) : IDisposable
+internal sealed class LazyModelRoute(Uri address, string? authorization, IExchangeSink sink, TimeProvider clock) : IDisposable
 {
     private readonly SemaphoreSlim _detecting = new(1);
-    private readonly ModelRouteHandler _strictest = new(new ModelServer(ModelServerKind.Ollama, address), sink, clock);
+    private readonly ModelRouteHandler _strictest = new(
+        new ModelServer(ModelServerKind.Ollama, address),
+        sink,
+        clock,
+        Options(authorization)
+    );
     private ModelRouteHandler? _handler;
 
     public async Task HandleAsync(HttpContext context) =>
@@ -95,6 +101,8 @@ internal sealed class LazyModelRoute(Uri address, IExchangeSink sink, TimeProvid
         _strictest.Dispose();
         _handler?.Dispose();
     }
+
+    private static ModelRouteOptions Options(string? authorization) => ModelRouteOptions.Default with { Authorization = authorization };
 
     private async Task<ModelRouteHandler> DetectAsync(CancellationToken cancel)
     {
@@ -108,8 +116,8 @@ internal sealed class LazyModelRoute(Uri address, IExchangeSink sink, TimeProvid
         }
         try
         {
-            using var probe = new ModelServerProbe(clock);
-            return _handler ??= new ModelRouteHandler(await probe.DetectAsync(address, cancel), sink, clock);
+            using var probe = new ModelServerProbe(clock, authorization);
+            return _handler ??= new ModelRouteHandler(await probe.DetectAsync(address, cancel), sink, clock, Options(authorization));
         }
         catch (Exception error) when (error is UserError or OperationCanceledException)
         {

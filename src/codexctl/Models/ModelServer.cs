@@ -38,6 +38,20 @@ public sealed record ModelServer(ModelServerKind Kind, Uri Address, string? Vers
         };
 }
 
+/// <summary>The kinds as the settings and JSON name them.</summary>
+public static class ModelServerKinds
+{
+    public static string Word(this ModelServerKind kind) =>
+        kind switch
+        {
+            ModelServerKind.Ollama => "ollama",
+            ModelServerKind.LlamaCpp => "llamacpp",
+            ModelServerKind.LmStudio => "lmstudio",
+            ModelServerKind.Vllm => "vllm",
+            _ => "openai-compatible",
+        };
+}
+
 /// <summary>Where the model server is.</summary>
 public static class ModelServerAddress
 {

@@ -22,7 +22,13 @@ public sealed class ModelServerProbe : IDisposable
     public ModelServerProbe(TimeProvider time, string? authorization = null)
     {
         _time = time;
-        _http = new HttpClient(
+        _http = Client(authorization);
+    }
+
+    /// <summary>A client that reaches the server which was named, directly, and nobody else. Without a time limit of its own.</summary>
+    public static HttpClient Client(string? authorization)
+    {
+        var http = new HttpClient(
             new SocketsHttpHandler
             {
                 UseProxy = false,
@@ -38,8 +44,9 @@ public sealed class ModelServerProbe : IDisposable
         };
         if (authorization is not null)
         {
-            _http.DefaultRequestHeaders.TryAddWithoutValidation("Authorization", authorization);
+            http.DefaultRequestHeaders.TryAddWithoutValidation("Authorization", authorization);
         }
+        return http;
     }
 
     /// <summary>Finds out which server listens at an address.</summary>

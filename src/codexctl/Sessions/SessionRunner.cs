@@ -366,7 +366,15 @@ public sealed class SessionRunner(SessionServices services)
     }
 
     private GatewayOrder Order(RunRequest request, string container) =>
-        new(EngineName, container, request.ModelUrl.AbsoluteUri.TrimEnd('/'), request.Allow, request.Temporary, request.Scripted);
+        new(
+            EngineName,
+            container,
+            request.ModelUrl.AbsoluteUri.TrimEnd('/'),
+            request.Allow,
+            request.Temporary,
+            request.Scripted,
+            request.Choice.ApiKeyVariable
+        );
 
     private async Task<FileLock> TakeTurnAsync(CancellationToken cancel)
     {

@@ -45,6 +45,9 @@ internal sealed class CallRecord
 
     public string? Error { get; set; }
 
+    /// <summary>The tokens that the model runs with; null where that is not known.</summary>
+    public long? Context { get; set; }
+
     /// <summary>The box went away before the end.</summary>
     public bool Left { get; set; }
 
@@ -78,6 +81,7 @@ internal sealed class CallRecord
             OutputTokens,
             _firstByte,
             _time.GetElapsedTime(_start),
-            Error ?? (Left ? "the client left" : null)
+            Error ?? (Left ? "the client left" : null),
+            Context
         );
 }

@@ -181,7 +181,9 @@ public sealed class ModelRouteHandler : IDisposable
         {
             call.Kind = "compaction";
         }
-        BridgeRules.Apply(_server.Kind, body, await _facts.GetAsync(model, cancel));
+        var facts = await _facts.GetAsync(model, cancel);
+        call.Context = facts.EffectiveContext;
+        BridgeRules.Apply(_server.Kind, body, facts);
 
         using var request = new HttpRequestMessage(HttpMethod.Post, _server.At("/v1/responses"));
         request.Content = new ReadOnlyMemoryContent(Serialize(body));

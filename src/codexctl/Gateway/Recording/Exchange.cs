@@ -7,6 +7,7 @@ public abstract record Exchange(DateTimeOffset At);
 /// <param name="Kind">turn, compaction, title, catalog, list or refused.</param>
 /// <param name="Status">The HTTP status that the box saw; 0 when it left first.</param>
 /// <param name="Error">The reason in words when it failed or was refused.</param>
+/// <param name="Context">The tokens that the model runs with; null where that is not known.</param>
 public sealed record ModelCall(
     DateTimeOffset At,
     string Method,
@@ -18,8 +19,13 @@ public sealed record ModelCall(
     long? OutputTokens,
     TimeSpan? TimeToFirstByte,
     TimeSpan Duration,
-    string? Error
-) : Exchange(At);
+    string? Error,
+    long? Context = null
+) : Exchange(At)
+{
+    /// <summary>The prompt filled the whole context: the server may have cut off its beginning, which it does not tell.</summary>
+    public bool MayBeCut => Context is { } context && InputTokens >= context - context / 64;
+}
 
 /// <summary>A connection through the egress proxy, written when it ended (refused ones at once).</summary>
 public sealed record EgressCall(
