@@ -28,8 +28,9 @@ internal sealed class DoctorShow(App app, string? engineName)
             var open = findings.Where(finding => finding is { Level: not Level.Ok, Fixed: false }).ToList();
             var fixable = open.Count(finding => finding.Fix is not null);
             app.Terminal.Say(
-                open.Count == 0 ? "all is well."
-                : $"{open.Count(finding => finding.Level == Level.Problem)} problems, {open.Count(finding => finding.Level == Level.Warning)} warnings{(fixable > 0 && !fix ? $"; codexctl doctor --fix mends {fixable} of them" : "")}."
+                open.Count == 0
+                    ? "all is well."
+                    : $"{open.Count(finding => finding.Level == Level.Problem)} problems, {open.Count(finding => finding.Level == Level.Warning)} warnings{(fixable > 0 && !fix ? $"; codexctl doctor --fix mends {fixable} of them" : "")}."
             );
         }
         return report.Ok ? ExitCodes.Ok : ExitCodes.Failed;
@@ -38,12 +39,21 @@ internal sealed class DoctorShow(App app, string? engineName)
     private IEnumerable<Check> Checks(bool quick, bool fix)
     {
         var broken = false;
-        yield return new Check("version", _ => Task.FromResult<IReadOnlyList<Finding>>([Finding.Ok("version", $"codexctl {Product.Version}, made for Codex {CodexLock.Embedded.Version}")]));
+        yield return new Check(
+            "version",
+            _ =>
+                Task.FromResult<IReadOnlyList<Finding>>([
+                    Finding.Ok("version", $"codexctl {Product.Version}, made for Codex {CodexLock.Embedded.Version}"),
+                ])
+        );
         yield return SettingsChecks.Settings(app.SettingsLoader, app.Paths, app.Folder);
         yield return SettingsChecks.Proxy(app.Environment);
         yield return MachineChecks.Disk(app.Paths, MachineChecks.FreeAt);
         yield return MachineChecks.Memory(ModelOverview.Memory);
-        yield return new Check("pin", cancel => MachineChecks.Pin(app.Codex, app.Paths, stop => app.CodexFilesAsync(stop)).LookAsync(cancel));
+        yield return new Check(
+            "pin",
+            cancel => MachineChecks.Pin(app.Codex, app.Paths, stop => app.CodexFilesAsync(stop)).LookAsync(cancel)
+        );
         yield return new Check(
             "engine",
             async cancel =>
@@ -105,7 +115,16 @@ internal sealed class DoctorShow(App app, string? engineName)
         var engine = await EngineAsync(cancel);
         if (!fix && engine is IImageEngine images && await images.InspectImageAsync(ImageMaking.Default, cancel) is null)
         {
-            return [new Finding("canary", Level.Warning, "The canary turn waits for the image.", "It runs the real Codex in a real box.", "codexctl build, then codexctl doctor")];
+            return
+            [
+                new Finding(
+                    "canary",
+                    Level.Warning,
+                    "The canary turn waits for the image.",
+                    "It runs the real Codex in a real box.",
+                    "codexctl build, then codexctl doctor"
+                ),
+            ];
         }
         using var progress = new Progress(app.Terminal, "canary: a turn of the real Codex in a real box", app.Clock);
         progress.Report("");

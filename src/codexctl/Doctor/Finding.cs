@@ -38,7 +38,8 @@ public sealed record Finding(
 /// <summary>One look at one thing. Never throws for what it looks at; what it did not expect becomes a finding too.</summary>
 public sealed record Check(string Name, Func<CancellationToken, Task<IReadOnlyList<Finding>>> LookAsync)
 {
-    public static Check Of(string name, Func<IEnumerable<Finding>> look) => new(name, _ => Task.FromResult<IReadOnlyList<Finding>>([.. look()]));
+    public static Check Of(string name, Func<IEnumerable<Finding>> look) =>
+        new(name, _ => Task.FromResult<IReadOnlyList<Finding>>([.. look()]));
 }
 
 /// <summary>Runs checks one after the other, and mends what can be mended when asked.</summary>

@@ -18,9 +18,11 @@ public static class MachineChecks
         Check.Of(
             "disk",
             () =>
-                ((string Folder, string Variable)[])[(paths.Cache, "CODEXCTL_CACHE_DIR"), (paths.State, "CODEXCTL_STATE_DIR")] is var folders
+                ((string Folder, string Variable)[])[(paths.Cache, "CODEXCTL_CACHE_DIR"), (paths.State, "CODEXCTL_STATE_DIR")]
+                    is var folders
                     ? folders.Select(place =>
-                        free(place.Folder) is not { } bytes ? new Finding("disk", Level.Warning, $"How much is free at {place.Folder} is not known.")
+                        free(place.Folder) is not { } bytes
+                            ? new Finding("disk", Level.Warning, $"How much is free at {place.Folder} is not known.")
                         : bytes < NeededDisk
                             ? new Finding(
                                 "disk",
@@ -29,7 +31,7 @@ public static class MachineChecks
                                 "Codex, its image and recordings need about 2 GB.",
                                 $"Make room, or name another disk with {place.Variable}."
                             )
-                            : Finding.Ok("disk", $"{Gigabytes(bytes)} GB free at {place.Folder}")
+                        : Finding.Ok("disk", $"{Gigabytes(bytes)} GB free at {place.Folder}")
                     )
                     : []
         );
@@ -145,11 +147,15 @@ public static class MachineChecks
         {
             return Finding.Ok("pin", $"Codex {files.Release.Version} is here and whole");
         }
-        var damaged = Directory.Exists(paths.CodexReleases) && Directory.EnumerateDirectories(paths.CodexReleases, $"*{store.Release.Version}*").Any();
+        var damaged =
+            Directory.Exists(paths.CodexReleases)
+            && Directory.EnumerateDirectories(paths.CodexReleases, $"*{store.Release.Version}*").Any();
         return new Finding(
             "pin",
             Level.Warning,
-            damaged ? $"The download of Codex {store.Release.Version} in {paths.CodexReleases} is not whole." : $"Codex {store.Release.Version} is not downloaded yet.",
+            damaged
+                ? $"The download of Codex {store.Release.Version} in {paths.CodexReleases} is not whole."
+                : $"Codex {store.Release.Version} is not downloaded yet.",
             damaged ? "A file is missing or has another size than the verified package." : "The first run downloads it, about 120 MB.",
             "codexctl doctor --fix downloads and verifies it",
             fetch

@@ -33,11 +33,22 @@ public static class ModelChecks
                 }
                 catch (UserError error)
                 {
-                    var there = (await others(cancel)).Where(found => found.Server is not null && found.Url != choice.Url).Select(found => found.Name).ToList();
-                    var mend = there.Count == 0 ? error.Mend : $"{error.Mend}\nOr use one that answers: codexctl config set model.server {there[0]}";
+                    var there = (await others(cancel))
+                        .Where(found => found.Server is not null && found.Url != choice.Url)
+                        .Select(found => found.Name)
+                        .ToList();
+                    var mend =
+                        there.Count == 0
+                            ? error.Mend
+                            : $"{error.Mend}\nOr use one that answers: codexctl config set model.server {there[0]}";
                     return [new Finding("model server", Level.Problem, error.Message, error.Why, mend)];
                 }
-                findings.Add(Finding.Ok("model server", $"{server.KindName}{(server.Version is { } version ? $" {version}" : "")} at {server.Display}"));
+                findings.Add(
+                    Finding.Ok(
+                        "model server",
+                        $"{server.KindName}{(server.Version is { } version ? $" {version}" : "")} at {server.Display}"
+                    )
+                );
                 if (choice.Url.IsLoopback && Open(listeners(), choice.Url.Port) is { } address)
                 {
                     findings.Add(
@@ -46,14 +57,22 @@ public static class ModelChecks
                             Level.Warning,
                             $"{server.KindName} listens on all addresses ({address}), not only on this machine's own.",
                             "Everybody in your network can use it, and Ollama asks nobody for a password. codexctl needs none of that: the door reaches it on 127.0.0.1.",
-                            server.Kind == ModelServerKind.Ollama ? "Start it with: OLLAMA_HOST=127.0.0.1 ollama serve" : "Start it with --host 127.0.0.1"
+                            server.Kind == ModelServerKind.Ollama
+                                ? "Start it with: OLLAMA_HOST=127.0.0.1 ollama serve"
+                                : "Start it with --host 127.0.0.1"
                         )
                     );
                 }
                 if (!choice.Url.IsLoopback)
                 {
                     findings.Add(
-                        new Finding("model server", Level.Warning, $"The model server is not on this machine but at {choice.Url.Authority}.", "Prompts, and the files that Codex reads, go there.", "Fine if it is yours. Else: codexctl config unset model.url")
+                        new Finding(
+                            "model server",
+                            Level.Warning,
+                            $"The model server is not on this machine but at {choice.Url.Authority}.",
+                            "Prompts, and the files that Codex reads, go there.",
+                            "Fine if it is yours. Else: codexctl config unset model.url"
+                        )
                     );
                 }
                 findings.AddRange(await LookAsync(probe, choice, server, pull, cancel));
@@ -84,12 +103,15 @@ public static class ModelChecks
                     Level.Warning,
                     warning
                 )),
-                .. found.Warnings.Any(warning => warning.Contains("context", StringComparison.Ordinal)) ? [] : (Finding[])[Finding.Ok("context", context)],
+                .. found.Warnings.Any(warning => warning.Contains("context", StringComparison.Ordinal))
+                    ? []
+                    : (Finding[])[Finding.Ok("context", context)],
             ];
         }
         catch (UserError error)
         {
-            var missing = server.Kind == ModelServerKind.Ollama && error.Message.Contains("does not have the model", StringComparison.Ordinal);
+            var missing =
+                server.Kind == ModelServerKind.Ollama && error.Message.Contains("does not have the model", StringComparison.Ordinal);
             var check = error.Message.Contains("context", StringComparison.Ordinal) ? "context" : "model";
             return [Finding.From(check, Level.Problem, error, missing ? stop => pull(server, choice.Model, stop) : null)];
         }

@@ -67,10 +67,10 @@ public sealed class ReceiptTests : IDisposable
     }
 
     [Theory]
-    [InlineData(65536, 65536, true)]
-    [InlineData(64600, 65536, true)]
-    [InlineData(60000, 65536, false)]
-    [InlineData(65536, null, false)]
+    [InlineData(65536L, 65536L, true)]
+    [InlineData(64600L, 65536L, true)]
+    [InlineData(60000L, 65536L, false)]
+    [InlineData(65536L, null, false)]
     public void A_prompt_that_filled_the_whole_context_is_told(long input, long? context, bool told)
     {
         var line = Make(TallyOf(Turn(input: input) with { Context = context })).Line();
@@ -160,6 +160,7 @@ public sealed class ReceiptTests : IDisposable
                 "refusedModelCalls",
                 "hostsReached",
                 "hostsRefused",
+                "cutPrompts",
             ]);
         json.RootElement.GetProperty("hostsReached").GetProperty("pypi.org").GetInt64().ShouldBe(1);
     }
