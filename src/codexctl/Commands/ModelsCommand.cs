@@ -34,7 +34,7 @@ public static class ModelsCommand
                 var choice = Choose(app, parsed.GetValue(server), parsed.GetValue(url));
                 var name = Checked(parsed.GetRequiredValue(pulled));
                 var authorization = ModelOverview.Authorization(app.Environment, choice.ApiKeyVariable);
-                using var probe = new ModelServerProbe(app.Clock, authorization);
+                using var probe = choice.Probe(app.Environment, app.Clock);
                 var found = await probe.DetectAsync(choice.Url, cancel);
                 await ModelPulling.PullAsync(app, found, name, authorization, cancel);
                 var model = await probe.FindAsync(found, name, cancel);
@@ -66,7 +66,7 @@ public static class ModelsCommand
     {
         var others = ModelChoice.Servers(app.Settings, app.Environment).Where(server => server.Url != choice.Url).ToList();
         var around = ModelOverview.DetectAsync(others, app.Environment, app.Clock, cancel);
-        using var probe = new ModelServerProbe(app.Clock, ModelOverview.Authorization(app.Environment, choice.ApiKeyVariable));
+        using var probe = choice.Probe(app.Environment, app.Clock);
         ModelServer server;
         IReadOnlyList<LocalModel> models;
         try
@@ -133,7 +133,7 @@ public static class ModelsCommand
 
     private static async Task<int> UseAsync(App app, ModelChoice choice, string name, string? server, CancellationToken cancel)
     {
-        using var probe = new ModelServerProbe(app.Clock, ModelOverview.Authorization(app.Environment, choice.ApiKeyVariable));
+        using var probe = choice.Probe(app.Environment, app.Clock);
         var found = await new ModelPreflight(probe).CheckAsync(choice.Url, name, load: false, cancel: cancel);
         SettingsChange.Write(app, project: false, (path, text) => SettingsEditor.Set(path, text, ["model", "name"], SettingValue.Of(name)));
         if (server is not null)

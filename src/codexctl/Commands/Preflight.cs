@@ -11,7 +11,7 @@ internal static class Preflight
     {
         var (address, model) = (choice.Url, choice.Model);
         var authorization = ModelOverview.Authorization(app.Environment, choice.ApiKeyVariable);
-        using var probe = new ModelServerProbe(app.Clock, authorization);
+        using var probe = choice.Probe(app.Environment, app.Clock);
         using var progress = new Terminal.Progress(app.Terminal, $"asking {address.Authority} for {model}", app.Clock);
         // Only a loaded model tells the context that it really runs with; the run would load it anyway.
         var slow = app.Clock.CreateTimer(_ => progress.Report("it is being loaded"), null, _noticeable, _noticeable);

@@ -124,7 +124,7 @@ public static class Run
             await Preflight.CheckAsync(app, request.Choice, cancel);
         }
         var result = await app.Sessions(engine).RunAsync(request, cancel);
-        if (app.Settings.Receipt || !result.Receipt.Complete)
+        if (app.Settings.Receipt || !result.Receipt.Complete || result.Receipt.CutPrompts > 0)
         {
             app.Terminal.Talk(result.Receipt.Line() + "\n");
         }

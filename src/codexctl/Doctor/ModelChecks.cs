@@ -25,7 +25,7 @@ public static class ModelChecks
             {
                 var findings = new List<Finding>();
                 var choice = choose();
-                using var probe = new ModelServerProbe(clock, ModelOverview.Authorization(environment, choice.ApiKeyVariable));
+                using var probe = choice.Probe(environment, clock);
                 ModelServer server;
                 try
                 {

@@ -16,7 +16,7 @@ public static class SettingsChecks
     private static IEnumerable<Finding> Look(SettingsLoader loader, Paths paths, string folder)
     {
         var file = paths.ConfigFile;
-        if (File.Exists(file) && (File.GetUnixFileMode(file) & Others) != 0)
+        if (File.Exists(file) && (File.GetUnixFileMode(file) & Others) != UnixFileMode.None)
         {
             yield return new Finding(
                 "settings",

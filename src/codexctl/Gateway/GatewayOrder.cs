@@ -9,6 +9,7 @@ namespace Codexctl.Gateway;
 /// <param name="Allow">Allow list entries as typed.</param>
 /// <param name="Temporary">The container is removed at the end.</param>
 /// <param name="ApiKeyVariable">The variable that holds the model server's key, which itself is written nowhere.</param>
+/// <param name="ModelKind">What the model server is, where the person said so.</param>
 /// <param name="Scripted">The built-in scripted model answers instead of a server (`demo`).</param>
 public sealed record GatewayOrder(
     string Engine,
@@ -17,7 +18,8 @@ public sealed record GatewayOrder(
     IReadOnlyList<string> Allow,
     bool Temporary,
     bool Scripted,
-    string? ApiKeyVariable = null
+    string? ApiKeyVariable = null,
+    string? ModelKind = null
 );
 
 /// <summary>A line from a front end to its gateway.</summary>

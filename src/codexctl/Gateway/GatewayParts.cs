@@ -28,7 +28,13 @@ internal sealed class GatewayParts : IAsyncDisposable
         _recorder = Recorder.Open(files.Records, clock);
         var sinks = new Sinks(_recorder, Tally);
         var key = ModelOverview.Authorization(environment, order.ApiKeyVariable);
-        _model = new LazyModelRoute(scripted?.Address ?? new Uri(order.ModelUrl), key, sinks, clock);
+        _model = new LazyModelRoute(
+            scripted?.Address ?? new Uri(order.ModelUrl),
+            key,
+            ModelServerKinds.Parse(order.ModelKind),
+            sinks,
+            clock
+        );
         DoorHost? door = null;
         var egress = new EgressProxy(() => door!.AllowList, sinks, clock, new SystemNetwork(), HostProxy(environment));
         Door = door = new DoorHost(_model.HandleAsync, egress);
@@ -81,7 +87,8 @@ internal sealed class GatewayParts : IAsyncDisposable
 /// The model route for a server that need not be there yet when the gateway starts: what kind it is is found out at the first
 /// request that it answers. Until then the strictest rules hold, Ollama's.
 /// </summary>
-internal sealed class LazyModelRoute(Uri address, string? authorization, IExchangeSink sink, TimeProvider clock) : IDisposable
+internal sealed class LazyModelRoute(Uri address, string? authorization, ModelServerKind? kind, IExchangeSink sink, TimeProvider clock)
+    : IDisposable
 {
     private readonly SemaphoreSlim _detecting = new(1);
     private readonly ModelRouteHandler _strictest = new(
@@ -116,7 +123,7 @@ internal sealed class LazyModelRoute(Uri address, string? authorization, IExchan
         }
         try
         {
-            using var probe = new ModelServerProbe(clock, authorization);
+            using var probe = new ModelServerProbe(clock, authorization, kind);
             return _handler ??= new ModelRouteHandler(await probe.DetectAsync(address, cancel), sink, clock, Options(authorization));
         }
         catch (Exception error) when (error is UserError or OperationCanceledException)

@@ -50,6 +50,10 @@ public static class ModelServerKinds
             ModelServerKind.Vllm => "vllm",
             _ => "openai-compatible",
         };
+
+    /// <summary>The kind of a word; null for none.</summary>
+    public static ModelServerKind? Parse(string? word) =>
+        word is null ? null : Enum.GetValues<ModelServerKind>().Cast<ModelServerKind?>().FirstOrDefault(kind => kind!.Value.Word() == word);
 }
 
 /// <summary>Where the model server is.</summary>

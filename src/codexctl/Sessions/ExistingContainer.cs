@@ -28,7 +28,14 @@ internal static class ExistingContainer
             User = new BoxUser(Libc.GetUserId(), Libc.GetGroupId()),
             ReadOnly = container.WorkdirReadOnly ?? container.Label(ContainerLabels.ReadOnly) == "true",
             Network = Network(container),
-            Choice = last is null ? model : model with { Url = new Uri(last.ModelUrl), ApiKeyVariable = last.ApiKeyVariable },
+            Choice = last is null
+                ? model
+                : model with
+                {
+                    Url = new Uri(last.ModelUrl),
+                    ApiKeyVariable = last.ApiKeyVariable,
+                    Kind = ModelServerKinds.Parse(last.ModelKind),
+                },
             Allow = last?.Allow ?? [],
             Command = [],
             Environment = BoxEnvironment.For(environment, Network(container)),

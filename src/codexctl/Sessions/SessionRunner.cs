@@ -1,6 +1,7 @@
 using Codexctl.Engines;
 using Codexctl.Gateway;
 using Codexctl.Gateway.Recording;
+using Codexctl.Models;
 using Codexctl.Processes;
 
 namespace Codexctl.Sessions;
@@ -373,7 +374,8 @@ public sealed class SessionRunner(SessionServices services)
             request.Allow,
             request.Temporary,
             request.Scripted,
-            request.Choice.ApiKeyVariable
+            request.Choice.ApiKeyVariable,
+            request.Choice.Kind?.Word()
         );
 
     private async Task<FileLock> TakeTurnAsync(CancellationToken cancel)
