@@ -71,7 +71,8 @@ public sealed class App(HostEnvironment environment, Terminal.Terminal terminal,
             Environment,
             new Dictionary<string, Func<IContainerEngine>>(StringComparer.Ordinal)
             {
-                ["docker"] = () => new DockerEngine(Processes),
+                ["docker"] = Docker,
+                ["podman"] = Podman,
                 [BubblewrapEngine.EngineName] = Bubblewrap,
             }
         );
@@ -79,6 +80,44 @@ public sealed class App(HostEnvironment environment, Terminal.Terminal terminal,
     /// <summary>The engine of `--engine`, else the setting's, else the first that answers.</summary>
     public Task<IContainerEngine> EngineAsync(string? asked, CancellationToken cancel) =>
         Engines.ChooseAsync(asked ?? Settings.Engine, () => Bubblewrap().ProbeAsync(cancel), cancel);
+
+    /// <summary>The setting `strict`: what would take a guarantee away is refused, not told.</summary>
+    public bool Strict => Settings.Strict;
+
+    private DockerEngine Docker()
+    {
+        var mac = OperatingSystem.IsMacOS();
+        var cannot = DockerEndpoint.WhyDockerCannot(Environment, mac, Read);
+        var machine = mac || cannot?.Contains("virtual machine", StringComparison.Ordinal) == true;
+        return new DockerEngine(Processes, DockerDialect.Docker(HasSelinux, machine), new EngineDoor(cannot, HasTcp: true));
+    }
+
+    private DockerEngine Podman()
+    {
+        var mac = OperatingSystem.IsMacOS();
+        var cannot = DockerEndpoint.WhyPodmanCannot(Environment, mac);
+        // On Linux the bridge has no address before the first container is on it, and for an ordinary user none at all.
+        return new DockerEngine(
+            Processes,
+            DockerDialect.Podman(rootless: Libc.GetUserId() != 0, HasSelinux, mac),
+            new EngineDoor(cannot, HasTcp: mac)
+        );
+    }
+
+    private static string? Read(string file)
+    {
+        try
+        {
+            return File.ReadAllText(file);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // Not there, or not for us: then it is not in force for docker's client either.
+            return null;
+        }
+    }
+
+    private static bool HasSelinux => File.Exists("/sys/fs/selinux/enforce");
 
     private BubblewrapEngine Bubblewrap() =>
         new(Paths, Processes, async cancel => (await CodexFilesAsync(cancel)).Root, OwnProgram.Current(), Clock);
@@ -104,6 +143,7 @@ public sealed class App(HostEnvironment environment, Terminal.Terminal terminal,
             )
             {
                 Clock = Clock,
+                Strict = Strict,
             }
         );
 }

@@ -130,6 +130,12 @@ public sealed class ContainerPaths(string root)
 
     public string DoorSocket => Path.Combine(Door, "door.sock");
 
+    /// <summary>What the box must present at a door over TCP; made anew by each gateway.</summary>
+    public string DoorToken => Path.Combine(Door, "token");
+
+    /// <summary>The port of a door over TCP; kept from gateway to gateway, because the box lets nothing else through.</summary>
+    public string DoorPort => Path.Combine(Door, "port");
+
     /// <summary>Where front ends talk to the gateway; never visible in a box.</summary>
     public string ControlSocket => Path.Combine(SocketDirectory("control"), "control.sock");
 

@@ -18,7 +18,7 @@ public sealed class ContainerOptions
     public static Option<string?> EngineOption() =>
         new("--engine")
         {
-            Description = "docker or bubblewrap (default: the setting engine, else the first that answers)",
+            Description = "apple, docker, podman or bubblewrap (default: the setting engine, else the first that answers)",
             HelpName = "ENGINE",
         };
 

@@ -19,6 +19,7 @@ public static class Root
             Build.Create(app),
             Demo.Create(app),
             ModelsCommand.Create(app),
+            Proxy.Create(app),
             Config.Create(app),
             Trust.Create(app),
             Doctor.Create(app),

@@ -31,20 +31,24 @@ public sealed class EngineSelection(
         {
             return docker();
         }
+        if (engines.TryGetValue("podman", out var podman) && await PodmanAnswersAsync(cancel))
+        {
+            return podman();
+        }
         if (OperatingSystem.IsLinux() && engines.TryGetValue("bubblewrap", out var bubblewrap))
         {
             return await bubblewrapProblem() is { } problem
                 ? throw new UserError(
                     "No container engine can be used on this machine.",
-                    $"Docker does not answer. Bubblewrap: {problem.Message} {problem.Why}",
+                    $"Docker and Podman do not answer. Bubblewrap: {problem.Message} {problem.Why}",
                     $"{problem.Mend}\nOr install Docker and start its service: sudo apt-get install docker.io"
                 )
                 : bubblewrap();
         }
         throw new UserError(
             "No container engine answers on this machine.",
-            "Docker was looked for.",
-            "Install one and start it, for example Docker Desktop; then run the command again."
+            "Docker and Podman were looked for.",
+            "Install one and start it, for example Docker Desktop, or Podman (podman machine start); then run the command again."
         );
     }
 
@@ -74,10 +78,21 @@ public sealed class EngineSelection(
                 return false;
             }
         }
+        return await AnswersAsync(new CommandLine("docker", ["version", "--format", "{{.Server.Version}}"]), cancel);
+    }
+
+    /// <summary>
+    /// podman has no service that could be down, but needs more of its machine than its program (user namespaces, storage); on a
+    /// Mac also its virtual machine.
+    /// </summary>
+    private async Task<bool> PodmanAnswersAsync(CancellationToken cancel) =>
+        processes.Find("podman") is not null && await AnswersAsync(new CommandLine("podman", ["info", "--format", "{{.Host.OS}}"]), cancel);
+
+    private async Task<bool> AnswersAsync(CommandLine question, CancellationToken cancel)
+    {
         try
         {
-            var version = new CommandLine("docker", ["version", "--format", "{{.Server.Version}}"]);
-            return (await processes.CaptureAsync(version, _probe, cancel: cancel)).ExitCode == 0;
+            return (await processes.CaptureAsync(question, _probe, cancel: cancel)).ExitCode == 0;
         }
         catch (UserError)
         {

@@ -11,6 +11,7 @@ namespace Codexctl.Gateway;
 /// <param name="ApiKeyVariable">The variable that holds the model server's key, which itself is written nowhere.</param>
 /// <param name="ModelKind">What the model server is, where the person said so.</param>
 /// <param name="Scripted">The built-in scripted model answers instead of a server (`demo`).</param>
+/// <param name="Listen">The address for a door over TCP, beside the socket; null for none.</param>
 public sealed record GatewayOrder(
     string Engine,
     string Container,
@@ -18,6 +19,7 @@ public sealed record GatewayOrder(
     IReadOnlyList<string> Allow,
     bool Temporary,
     bool Scripted,
+    string? Listen = null,
     string? ApiKeyVariable = null,
     string? ModelKind = null
 );

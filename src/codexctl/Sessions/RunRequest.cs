@@ -57,6 +57,9 @@ public sealed record RunRequest
     /// <summary>What `codex --profile` can name in the box.</summary>
     public IReadOnlyCollection<ProfileSettings> Profiles { get; init; } = [CodexctlSettings.GptOss];
 
+    /// <summary>A new container gets the door over TCP, because the socket did not answer; null when it was not tried. Why, in words.</summary>
+    public string? SocketFailure { get; init; }
+
     /// <summary>The command is Codex itself, so the model server must be there.</summary>
     public bool IsCodex { get; init; }
 }

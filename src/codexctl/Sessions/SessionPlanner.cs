@@ -1,10 +1,15 @@
+using System.Net;
 using Codexctl.Engines;
 
 namespace Codexctl.Sessions;
 
 /// <summary>What is missing before the command of a run can be attached. Steps already done are false.</summary>
 /// <param name="Notice">Something the person should know, that does not stop the run.</param>
-public sealed record SessionPlan(string Name, bool Create, bool Start, string? Notice = null);
+public sealed record SessionPlan(string Name, bool Create, bool Start, string? Notice = null)
+{
+    /// <summary>What the gateway of an existing container with a door over TCP listens on; null for a socket, and for a new container.</summary>
+    public IPAddress? Listen { get; init; }
+}
 
 /// <summary>Decides what a run needs. Pure: request and what is there give the plan, or the error.</summary>
 public static class SessionPlanner
@@ -90,7 +95,10 @@ public static class SessionPlanner
         var notice = container.WorkdirReadOnly is null
             ? $"The mount mode of {Box.Workdir} in {container.Name} cannot be read; going on with what is there."
             : null;
-        return new SessionPlan(container.Name, Create: false, Start: container.State != ContainerState.Running, notice);
+        return new SessionPlan(container.Name, Create: false, Start: container.State != ContainerState.Running, notice)
+        {
+            Listen = DoorLabel.Listen(container),
+        };
     }
 
     private static bool IsServedByUs(RunRequest request, ContainerInfo container) =>
