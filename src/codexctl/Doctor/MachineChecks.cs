@@ -94,7 +94,15 @@ public static class MachineChecks
                         "engine",
                         $"{engine.Name} answers, {containers.Count(container => container.IsOurs)} of its {containers.Count} containers are codexctl's{(lost.Count == 0 ? "" : $" ({string.Join(", ", lost)})")}"
                     ),
-                    Finding.Ok("door", "the door is a Unix socket: no port of this machine is opened for a box"),
+                    engine.Door.SocketCannotCross is { } why
+                        ? new Finding(
+                            "door",
+                            Level.Warning,
+                            "The door of this engine's boxes is a TCP port with a token, not a Unix socket.",
+                            why,
+                            "An engine on this machine itself gives the whole promise: --engine NAME"
+                        )
+                        : Finding.Ok("door", "the door is a Unix socket: no port of this machine is opened for a box"),
                 ];
             }
         );
