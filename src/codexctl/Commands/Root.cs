@@ -21,6 +21,7 @@ public static class Root
             Log.Create(app),
             ReceiptCommand.Create(app),
             Stats.Create(app),
+            ModelsCommand.Create(app),
             Proxy.Create(app),
             Config.Create(app),
             Trust.Create(app),

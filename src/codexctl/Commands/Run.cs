@@ -124,10 +124,10 @@ public static class Run
         CheckPowers(engine, request);
         if (request.IsCodex)
         {
-            await Preflight.CheckAsync(app, request.ModelUrl, request.Model, cancel);
+            await Preflight.CheckAsync(app, request.Choice, cancel);
         }
         var result = await app.Sessions(engine).RunAsync(request, cancel);
-        if (app.Settings.Receipt || !result.Receipt.Complete)
+        if (app.Settings.Receipt || !result.Receipt.Complete || result.Receipt.CutPrompts > 0)
         {
             app.Terminal.Talk(result.Receipt.Line() + "\n");
         }
@@ -226,7 +226,7 @@ public static class Run
             Network = network,
             Cpus = (options.Cpu ?? settings.Cpus) is { } cpu ? Sizes.Cpus(cpu) : null,
             MemoryBytes = (options.Memory ?? settings.Memory) is { } memory ? Sizes.Memory(memory) : null,
-            ModelUrl = choice.Url,
+            Choice = choice,
             Allow = allow,
             Record = options.Record || settings.Record,
             Command =
@@ -243,7 +243,6 @@ public static class Run
                 : BoxCommand.Typed(line.Rest, shell),
             Environment = BoxEnvironment.For(app.Environment, network),
             Terminal = app.Terminal.IsInteractive,
-            Model = choice.Model,
             Profiles = [.. settings.Profiles.Values],
             IsCodex = codex,
         };

@@ -8,6 +8,8 @@ namespace Codexctl.Gateway;
 /// <param name="ModelUrl">The model server's address on the host, without /v1.</param>
 /// <param name="Allow">Allow list entries as typed.</param>
 /// <param name="Temporary">The container is removed at the end.</param>
+/// <param name="ApiKeyVariable">The variable that holds the model server's key, which itself is written nowhere.</param>
+/// <param name="ModelKind">What the model server is, where the person said so.</param>
 /// <param name="Scripted">The built-in scripted model answers instead of a server (`demo`).</param>
 /// <param name="Listen">The address for a door over TCP, beside the socket; null for none.</param>
 /// <param name="Record">Bodies are recorded too.</param>
@@ -21,7 +23,9 @@ public sealed record GatewayOrder(
     bool Scripted,
     string? Listen = null,
     bool Record = false,
-    string? Workdir = null
+    string? Workdir = null,
+    string? ApiKeyVariable = null,
+    string? ModelKind = null
 );
 
 /// <summary>A line from a front end to its gateway.</summary>

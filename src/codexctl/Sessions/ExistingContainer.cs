@@ -28,12 +28,18 @@ internal static class ExistingContainer
             User = new BoxUser(Libc.GetUserId(), Libc.GetGroupId()),
             ReadOnly = container.WorkdirReadOnly ?? container.Label(ContainerLabels.ReadOnly) == "true",
             Network = Network(container),
-            ModelUrl = last is not null ? new Uri(last.ModelUrl) : model.Url,
+            Choice = last is null
+                ? model
+                : model with
+                {
+                    Url = new Uri(last.ModelUrl),
+                    ApiKeyVariable = last.ApiKeyVariable,
+                    Kind = ModelServerKinds.Parse(last.ModelKind),
+                },
             Allow = last?.Allow ?? [],
             Record = last?.Record ?? false,
             Command = [],
             Environment = BoxEnvironment.For(environment, Network(container)),
-            Model = model.Model,
             Profiles = [.. settings.Profiles.Values],
         };
 

@@ -50,6 +50,9 @@ internal sealed class CallRecord
 
     public string? Error { get; set; }
 
+    /// <summary>The tokens that the model runs with; null where that is not known.</summary>
+    public long? Context { get; set; }
+
     /// <summary>The box went away before the end.</summary>
     public bool Left { get; set; }
 
