@@ -18,6 +18,8 @@ public static class Root
             Ls.Create(app),
             Build.Create(app),
             Demo.Create(app),
+            Allow.Create(app, deny: false),
+            Allow.Create(app, deny: true),
             Proxy.Create(app),
             Config.Create(app),
             Trust.Create(app),
