@@ -113,7 +113,7 @@ public static class Allow
         foreach (var entry in save ? entries : [])
         {
             app.Terminal.Say(
-                $"{entry.TrimStart('!')} is {(entry[0] == '!' ? "denied" : "allowed")} from now on ({Keep(app, entry, project)})."
+                $"{entry.TrimStart('!')} is {(entry[0] == '!' ? "no longer allowed by" : "allowed from now on by")} {Keep(app, entry, project)}."
             );
         }
         return ExitCodes.Ok;
