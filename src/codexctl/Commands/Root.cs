@@ -22,6 +22,8 @@ public static class Root
             ReceiptCommand.Create(app),
             Stats.Create(app),
             ModelsCommand.Create(app),
+            Allow.Create(app, deny: false),
+            Allow.Create(app, deny: true),
             Proxy.Create(app),
             Config.Create(app),
             Trust.Create(app),

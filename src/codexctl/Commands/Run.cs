@@ -192,6 +192,7 @@ public static class Run
         var settings = app.Settings;
         IReadOnlyList<string> allow = [.. settings.Allow, .. options.Allow];
         _ = Typed(() => Policy.AllowList.Parse(allow));
+        var certificates = CaBundle.Find(settings.CaFile, app.Environment);
         var shell = app.Settings.DefaultShell;
         var codex = line.Kind != RestKind.Cmd && !options.Shell;
         var network = (options.Network ?? (settings.FullNetwork ? "full" : "none")) == "full" ? BoxNetwork.Full : BoxNetwork.None;
@@ -241,7 +242,8 @@ public static class Run
                     )
                 : options.Shell ? BoxCommand.Shell(shell)
                 : BoxCommand.Typed(line.Rest, shell),
-            Environment = BoxEnvironment.For(app.Environment, network),
+            Environment = BoxEnvironment.For(app.Environment, network, certificates is not null),
+            Certificates = certificates,
             Terminal = app.Terminal.IsInteractive,
             Profiles = [.. settings.Profiles.Values],
             IsCodex = codex,

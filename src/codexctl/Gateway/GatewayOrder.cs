@@ -29,7 +29,8 @@ public sealed record GatewayOrder(
 );
 
 /// <summary>A line from a front end to its gateway.</summary>
-/// <param name="Do">join, finish or stop.</param>
+/// <param name="Do">join, finish or stop; allow to change what the box may reach, or to ask with no entries.</param>
+/// <param name="Allow">Entries of the allow list (join, allow); a leading `!` denies (allow).</param>
 /// <param name="Session">The run's name (join).</param>
 /// <param name="Kill">The front end ended by a signal; whatever is left of its command is to be ended too (finish).</param>
 /// <param name="Record">Bodies are recorded from now on (join).</param>
@@ -52,6 +53,7 @@ public sealed record ControlRequest(
 /// The last line: the container is stopped, or it could not be and <paramref name="Error"/> says why. A run that was still on gets its
 /// receipt here.
 /// </param>
+/// <param name="Allow">What the box may reach now (allow).</param>
 public sealed record ControlReply(
     bool Ok,
     string? Error = null,
@@ -59,7 +61,8 @@ public sealed record ControlReply(
     Receipt? Receipt = null,
     bool Kept = false,
     bool Stopping = false,
-    bool Ended = false
+    bool Ended = false,
+    IReadOnlyList<string>? Allow = null
 );
 
 [JsonSourceGenerationOptions(

@@ -10,14 +10,15 @@ namespace Codexctl.Sessions;
 internal static class ExistingContainer
 {
     public static RunRequest Request(ContainerInfo container, GatewayOrder? last, HostEnvironment environment, CodexctlSettings settings) =>
-        From(container, last, environment, settings, ModelChoice.From(settings, environment));
+        From(container, last, environment, settings, ModelChoice.From(settings, environment), CaBundle.Find(settings.CaFile, environment));
 
     private static RunRequest From(
         ContainerInfo container,
         GatewayOrder? last,
         HostEnvironment environment,
         CodexctlSettings settings,
-        ModelChoice model
+        ModelChoice model,
+        byte[]? certificates
     ) =>
         new()
         {
@@ -39,7 +40,8 @@ internal static class ExistingContainer
             Allow = last?.Allow ?? [],
             Record = last?.Record ?? false,
             Command = [],
-            Environment = BoxEnvironment.For(environment, Network(container)),
+            Environment = BoxEnvironment.For(environment, Network(container), certificates is not null),
+            Certificates = certificates,
             Profiles = [.. settings.Profiles.Values],
         };
 

@@ -48,6 +48,9 @@ public sealed record RunRequest
     /// <summary>Variables for the command, by name.</summary>
     public required IReadOnlyDictionary<string, string> Environment { get; init; }
 
+    /// <summary>What tools in the box are to believe (PEM); null where the box's own certificates are enough.</summary>
+    public byte[]? Certificates { get; init; }
+
     /// <summary>Both standard input and output are terminals.</summary>
     public bool Terminal { get; init; }
 

@@ -59,9 +59,6 @@ internal sealed class CallRecord
     /// <summary>How long the server says that it generated.</summary>
     public TimeSpan? Generation { get; set; }
 
-    /// <summary>The tokens that the model takes.</summary>
-    public long? Context { get; set; }
-
     public void FirstByte() => _firstByte ??= _time.GetElapsedTime(_start);
 
     /// <summary>Whether the first word of the answer is still to come.</summary>
