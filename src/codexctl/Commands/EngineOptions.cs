@@ -16,7 +16,7 @@ public sealed class ContainerOptions
         new("--workdir") { Description = "The folder whose container is meant (default: the current one)", HelpName = "PATH" };
 
     public static Option<string?> EngineOption() =>
-        new("--engine") { Description = "docker or bubblewrap (default: the first that answers)", HelpName = "ENGINE" };
+        new("--engine") { Description = "apple, docker or bubblewrap (default: the first that answers)", HelpName = "ENGINE" };
 
     public void AddTo(Command command)
     {

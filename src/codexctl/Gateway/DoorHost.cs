@@ -40,7 +40,8 @@ internal sealed class DoorHost(RequestDelegate model, EgressProxy egress) : IAsy
         }
     }
 
-    public async Task StartAsync(string socket)
+    /// <param name="forEverybody">The engine makes a socket of its own in the box, with this one's mode but another owner.</param>
+    public async Task StartAsync(string socket, bool forEverybody = false)
     {
         // The empty builder reads no settings from the environment or from files in the working directory, which a box could have written.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
@@ -65,8 +66,9 @@ internal sealed class DoorHost(RequestDelegate model, EgressProxy egress) : IAsy
         _application = builder.Build();
         _application.Run(context => context.Request.Path == "/codexctl/alive" ? AliveAsync(context) : model(context));
         await _application.StartAsync();
-        // The relay in the box runs under our own user id; nobody else is to connect.
-        File.SetUnixFileMode(socket, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        // The relay in the box runs under our own user id; nobody else is to connect. Where it does not, the folder around the
+        // socket, which only we may enter, keeps everybody else out.
+        File.SetUnixFileMode(socket, (UnixFileMode)(forEverybody ? 0b110_110_110 : 0b110_000_000));
     }
 
     public async Task StopAsync()

@@ -49,7 +49,7 @@ internal sealed class GatewayProcess(
         string? problem = null;
         try
         {
-            await parts.Door.StartAsync(files.DoorSocket);
+            await parts.Door.StartAsync(files.DoorSocket, engine.Capabilities.RelaysDoor);
             using var listener = Listen(files.ControlSocket);
             _ = AcceptAsync(listener);
             ready();

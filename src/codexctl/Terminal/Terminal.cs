@@ -37,6 +37,24 @@ public sealed class Terminal
     /// <summary>Text for the person as it is.</summary>
     public void Talk(string text) => Quietly(_error, text);
 
+    /// <summary>Asks a question of yes or no, yes when only Enter is typed. Null when nobody is there to answer.</summary>
+    public async Task<bool?> ConfirmAsync(string question, CancellationToken cancel)
+    {
+        if (!TalksToPerson || Console.IsInputRedirected)
+        {
+            return null;
+        }
+        Talk($"codexctl: {question} [Y/n] ");
+        // The wait for a line cannot be given up; whoever presses Ctrl-C leaves it behind.
+        var line = await Task.Run(Console.In.ReadLine, cancel).WaitAsync(cancel);
+        return line?.Trim().ToUpperInvariant() switch
+        {
+            null => null,
+            "" or "Y" or "YES" => true,
+            _ => false,
+        };
+    }
+
     /// <summary>What happened, why, and what to type.</summary>
     public void Fail(string what, string? why, string? mend)
     {
