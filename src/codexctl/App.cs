@@ -41,8 +41,7 @@ public sealed class App(HostEnvironment environment, Terminal.Terminal terminal,
             Environment,
             new Dictionary<string, Func<IContainerEngine>>(StringComparer.Ordinal)
             {
-                [AppleEngine.EngineName] = () =>
-                    new AppleEngine(Processes, Paths, new Person(Terminal.ConfirmAsync, Terminal.Say), Clock),
+                [AppleEngine.EngineName] = () => new AppleEngine(Processes, Paths, new Person(Terminal.ConfirmAsync, Terminal.Say), Clock),
                 ["docker"] = () => new DockerEngine(Processes),
                 [BubblewrapEngine.EngineName] = Bubblewrap,
             }

@@ -72,7 +72,7 @@ public static class AppleArguments
         }
         foreach (var hidden in spec.Hidden)
         {
-            arguments.AddRange(["--tmpfs", hidden]);
+            arguments.AddRange(AppleMounts.Cover(hidden));
         }
         if (spec.Hidden.Count > 0)
         {

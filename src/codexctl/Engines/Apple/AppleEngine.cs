@@ -73,8 +73,7 @@ public sealed partial class AppleEngine(IProcesses processes, Paths paths, Perso
                 await GoneIsFineAsync(AppleArguments.Remove(name, force), cancel);
                 return;
             }
-            catch (ProcessError error)
-                when (AppleClient.Says(error.Result, "is stopping") && clock.GetElapsedTime(begin) < _stopping)
+            catch (ProcessError error) when (AppleClient.Says(error.Result, "is stopping") && clock.GetElapsedTime(begin) < _stopping)
             {
                 await Task.Delay(_pause, clock, cancel);
             }

@@ -34,7 +34,8 @@ internal static class AppleJson
         var configuration = Child(image, "configuration");
         return new ImageInfo(
             name,
-            Text(image, "id") ?? (Text(Child(configuration, "descriptor"), "digest") ?? "").Replace("sha256:", "", StringComparison.Ordinal),
+            Text(image, "id")
+                ?? (Text(Child(configuration, "descriptor"), "digest") ?? "").Replace("sha256:", "", StringComparison.Ordinal),
             Labels(Child(Child(Child(ours, "config"), "config"), "Labels")),
             Child(ours, "size") is { ValueKind: JsonValueKind.Number } size && size.TryGetInt64(out var bytes) ? bytes : null,
             Time(Child(configuration, "creationDate")) ?? Time(Child(Child(ours, "config"), "created"))

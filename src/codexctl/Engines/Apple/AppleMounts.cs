@@ -25,6 +25,17 @@ public static class AppleMounts
         return ["--volume", $"{source}:{mount.Target}{(mount.ReadOnly ? ":ro" : "")}"];
     }
 
+    /// <summary>The words for an empty file system over a folder of the box.</summary>
+    /// <exception cref="UserError">Its path cannot be told; better no box than one that sees it.</exception>
+    public static IReadOnlyList<string> Cover(string target) =>
+        !target.Contains(':', StringComparison.Ordinal) ? ["--tmpfs", target]
+        : target.AsSpan().IndexOfAny(",=") < 0 ? ["--mount", $"type=tmpfs,destination={target}"]
+        : throw new UserError(
+            $"Apple's container cannot hide {target} from the box.",
+            "Its command line cannot express a path with a ':' and a ',' or '='.",
+            "Set CODEXCTL_STATE_DIR and CODEXCTL_CACHE_DIR to folders outside of this one."
+        );
+
     /// <summary>The links that must be there before the container is made: path and what it points to.</summary>
     public static IReadOnlyList<(string Path, string Source)> Links(ContainerSpec spec, string links) =>
         [.. spec.Mounts.Where(NeedsLink).Select(mount => (Link(mount, links), mount.Source))];
