@@ -58,6 +58,14 @@ internal static class ValueRules
         {
             Labels.ParseContainer(label);
         }
+        foreach (var argument in command.All("--build-arg"))
+        {
+            // What a name alone means is not known.
+            if (argument.IndexOf('=', StringComparison.Ordinal) < 1)
+            {
+                throw new ContainerException($"invalid build argument {argument}");
+            }
+        }
         foreach (var output in command.All("--output"))
         {
             if (output.Split(',')[0] is not ("type=oci" or "type=tar" or "type=local"))
