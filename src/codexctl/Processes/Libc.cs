@@ -66,8 +66,14 @@ internal static unsafe partial class Libc
         return (BitConverter.ToUInt32(settings[(3 * FlagSize)..]) & lineByLine) == 0;
     }
 
-    /// <summary>Takes OPOST out of a terminal's settings.</summary>
-    public static void RemoveOutputProcessing(Span<byte> settings) => settings[FlagSize] &= 0xfe;
+    /// <summary>Takes OPOST out of a terminal's settings. False when it was out already.</summary>
+    public static bool RemoveOutputProcessing(Span<byte> settings)
+    {
+        const byte outputProcessing = 1;
+        var on = (settings[FlagSize] & outputProcessing) != 0;
+        settings[FlagSize] &= 0xff ^ outputProcessing;
+        return on;
+    }
 
     // c_iflag, c_oflag, c_cflag, c_lflag come first, in this order; both processors are little-endian.
     private static int FlagSize => OperatingSystem.IsMacOS() ? 8 : 4;

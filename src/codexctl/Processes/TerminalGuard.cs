@@ -11,6 +11,7 @@ public sealed class TerminalGuard : IDisposable
 
     private static readonly TimeSpan _look = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan _rawByThen = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan _settled = TimeSpan.FromSeconds(1);
 
     private readonly byte[]? _saved;
     private readonly bool[] _blocking = [.. Enumerable.Range(0, 3).Select(Libc.IsBlocking)];
@@ -28,17 +29,27 @@ public sealed class TerminalGuard : IDisposable
     /// <summary>Set when the child may have died before it could tidy its full-screen modes.</summary>
     public bool DiedAbnormally { get; set; }
 
-    /// <summary>Takes output processing off once the child has made the terminal raw. Ends early when the child ends or never does.</summary>
+    /// <summary>
+    /// Takes output processing off once the child has made the terminal raw, and again should it come back in the next moment.
+    /// Ends early when the child ends or never does.
+    /// </summary>
     public async Task StopOutputProcessingAsync(Task exit)
     {
-        for (var waited = TimeSpan.Zero; _saved is not null && waited < _rawByThen && !exit.IsCompleted; waited += _look)
+        var until = _rawByThen;
+        var seen = false;
+        for (var waited = TimeSpan.Zero; _saved is not null && waited < until && !exit.IsCompleted; waited += _look)
         {
             var now = new byte[_saved.Length];
             if (Libc.GetTerminalAttributes(0, now) == 0 && Libc.IsRaw(now))
             {
-                Libc.RemoveOutputProcessing(now);
-                _ = Libc.SetTerminalAttributes(0, Now, now);
-                return;
+                if (!seen)
+                {
+                    (seen, until) = (true, waited + _settled);
+                }
+                if (Libc.RemoveOutputProcessing(now))
+                {
+                    _ = Libc.SetTerminalAttributes(0, Now, now);
+                }
             }
             await Task.WhenAny(exit, Task.Delay(_look));
         }

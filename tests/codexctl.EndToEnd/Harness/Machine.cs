@@ -10,6 +10,9 @@ public enum Engine
 {
     Docker,
     Bubblewrap,
+
+    /// <summary>The emulator of Apple's `container`, which runs its boxes by Docker.</summary>
+    Apple,
 }
 
 /// <summary>What all tests of a run share: the published program, Codex's files, the image, and which engines are there.</summary>
@@ -42,19 +45,25 @@ public static class Machine
     /// <summary>Makes ready what the engine needs; skips the test where the engine is missing.</summary>
     public static async Task NeedAsync(Engine engine)
     {
-        if ((engine == Engine.Docker ? _docker : _bubblewrap).Value is { } problem)
+        if ((engine == Engine.Bubblewrap ? _bubblewrap : _docker).Value is { } problem)
         {
             Assert.Skip($"{engine} cannot be used here: {problem}");
         }
         await CodexAsync();
-        if (engine == Engine.Docker)
+        if (engine != Engine.Bubblewrap)
         {
             await _image.Value;
         }
     }
 
     /// <summary>The name that `--engine` takes.</summary>
-    public static string Word(this Engine engine) => engine == Engine.Docker ? "docker" : "bubblewrap";
+    public static string Word(this Engine engine) =>
+        engine switch
+        {
+            Engine.Docker => "docker",
+            Engine.Apple => "apple",
+            _ => "bubblewrap",
+        };
 
     internal static string? Variable(string name) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : null;
 

@@ -51,6 +51,7 @@ public sealed class Scene : IAsyncDisposable
 {
     private readonly Stack<Func<Task>> _undo = new();
     private readonly List<Action> _last = [];
+    private readonly Dictionary<string, string?> _emulation = new(StringComparer.Ordinal);
     private readonly Person _person;
 
     private Scene(Engine engine, Person person)
@@ -186,7 +187,7 @@ public sealed class Scene : IAsyncDisposable
         List<string> words = [Machine.Program, .. arguments];
         if (_person == Person.Ordinary)
         {
-            List<string> groups = Engine == Engine.Docker ? ["--groups", DockerGroup()] : ["--clear-groups"];
+            List<string> groups = Engine != Engine.Bubblewrap ? ["--groups", DockerGroup()] : ["--clear-groups"];
             words = ["setpriv", "--reuid", Machine.OrdinaryId, "--regid", Machine.OrdinaryId, .. groups, "--", .. words];
         }
         return words;
@@ -235,9 +236,9 @@ public sealed class Scene : IAsyncDisposable
     {
         foreach (var (name, state) in await StatesAsync())
         {
-            if (state == "running" && Engine == Engine.Docker)
+            if (state == "running" && Engine != Engine.Bubblewrap)
             {
-                Machine.Run("docker", "kill", name).ExitCode.ShouldBe(0);
+                Machine.Run("docker", "kill", Engine == Engine.Docker ? name : Emulated(name)).ExitCode.ShouldBe(0);
             }
         }
         foreach (var box in Background().Where(process => Path.GetFileName(process.Arguments[0]) == "bwrap"))
@@ -245,6 +246,25 @@ public sealed class Scene : IAsyncDisposable
             Host.Kill(box.Id);
         }
     }
+
+    /// <summary>The program that stands for Apple's `container` in this scene.</summary>
+    public string Container => Path.Combine(Root, "apple", "container");
+
+    /// <summary>Sets how the emulator behaves from now on; null for its usual way. See its Settings.</summary>
+    public void Emulate(string setting, string? value)
+    {
+        _emulation[setting] = value;
+        Directory.CreateDirectory(EmulatorHome);
+        File.WriteAllLines(
+            Path.Combine(EmulatorHome, "config"),
+            _emulation.Where(pair => pair.Value is not null).Select(pair => $"{pair.Key}={pair.Value}")
+        );
+    }
+
+    private string EmulatorHome => Path.Combine(Root, "apple", "home");
+
+    /// <summary>Docker's name for a box of the emulator.</summary>
+    private string Emulated(string name) => $"fake-container-{Codexctl.Paths.Hash(EmulatorHome, 12)}-{name}";
 
     /// <summary>All processes on the host that belong to this scene, but for those that tests started: gateways, boxes.</summary>
     public IReadOnlyList<HostProcess> Background() =>
@@ -320,6 +340,29 @@ public sealed class Scene : IAsyncDisposable
         {
             Environment["DOCKER_HOST"] = address;
         }
+        if (Engine == Engine.Apple)
+        {
+            MakeMac();
+        }
+    }
+
+    /// <summary>Puts the emulator into this scene: its own store, on Docker's images.</summary>
+    private void MakeMac()
+    {
+        Directory.CreateDirectory(EmulatorHome);
+        File.CreateSymbolicLink(Container, Path.Combine(AppContext.BaseDirectory, "container"));
+        Emulate("IMAGES", "codex");
+        if (_person == Person.Ordinary)
+        {
+            Machine.Run("chown", "-R", $"{Machine.OrdinaryId}:{Machine.OrdinaryId}", Path.GetDirectoryName(Container)!);
+        }
+        Environment["PATH"] = $"{Path.GetDirectoryName(Container)}:{Environment["PATH"]}";
+        Environment["FAKE_CONTAINER_HOME"] = EmulatorHome;
+        Environment.Remove("CODEXCTL_BUILD_NETWORK");
+        if (Machine.Variable("DOTNET_ROOT") is { } runtime)
+        {
+            Environment["DOTNET_ROOT"] = runtime;
+        }
     }
 
     private Dictionary<string, string> Variables(IReadOnlyDictionary<string, string?> over)
@@ -345,6 +388,15 @@ public sealed class Scene : IAsyncDisposable
 
     private Task RemoveContainersAsync()
     {
+        if (Engine == Engine.Apple)
+        {
+            var label = $"label=fake.container={Codexctl.Paths.Hash(EmulatorHome, 12)}";
+            var left = Machine.Run("docker", "ps", "--all", "--quiet", "--filter", label).Output;
+            if (left.Split('\n', StringSplitOptions.RemoveEmptyEntries) is { Length: > 0 } boxes)
+            {
+                Machine.Run("docker", ["rm", "--force", "--volumes", .. boxes]);
+            }
+        }
         if (Engine == Engine.Docker)
         {
             var all = Machine.Run(

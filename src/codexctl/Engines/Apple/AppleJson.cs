@@ -109,7 +109,8 @@ internal static class AppleJson
         }
         catch (JsonException error)
         {
-            var begin = json.Trim();
+            // On somebody's terminal nothing but text.
+            var begin = string.Concat(json.Trim().Select(c => char.IsControl(c) ? ' ' : c));
             throw new UserError(
                 "Apple's container answered with something that is not the expected JSON.",
                 begin.Length == 0 ? "It said nothing." : $"{error.Message} It began with: {begin[..Math.Min(80, begin.Length)]}",
