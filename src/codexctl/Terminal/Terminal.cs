@@ -1,4 +1,5 @@
 using System.Text;
+using Microsoft.Win32.SafeHandles;
 
 namespace Codexctl.Terminal;
 
@@ -46,7 +47,7 @@ public sealed class Terminal
         }
         Talk($"codexctl: {question} [Y/n] ");
         // The wait for a line cannot be given up; whoever presses Ctrl-C leaves it behind.
-        var line = await Task.Run(Console.In.ReadLine, cancel).WaitAsync(cancel);
+        var line = await Task.Run(ReadLine, cancel).WaitAsync(cancel);
         return line?.Trim().ToUpperInvariant() switch
         {
             null => null,
@@ -68,6 +69,16 @@ public sealed class Terminal
             text.Append($"  → {line}\n");
         }
         Quietly(_error, text.ToString());
+    }
+
+    // Not by Console.In, which takes the terminal's settings into its own hands for the rest of the program's life. A terminal
+    // gives a line at a time.
+    private static string? ReadLine()
+    {
+        using var input = new FileStream(new SafeFileHandle(0, ownsHandle: false), FileAccess.Read, bufferSize: 0);
+        var buffer = new byte[1024];
+        var count = input.Read(buffer);
+        return count == 0 ? null : Encoding.UTF8.GetString(buffer, 0, count);
     }
 
     private static void Quietly(TextWriter writer, string text)

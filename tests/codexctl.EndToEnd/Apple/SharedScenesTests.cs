@@ -46,8 +46,6 @@ public class SharedScenesTests
         ["only loopback is in the box"] = () =>
             new IsolationTests().Only_loopback_is_in_the_box_and_nothing_else_can_be_reached(Engine.Apple),
         ["the proxy refuses in words"] = () => new IsolationTests().The_proxy_refuses_with_words_that_name_the_flag(Engine.Apple),
-        ["no privileges and nothing of the host"] = () =>
-            new IsolationTests().A_command_has_no_privileges_and_nothing_of_the_host(Engine.Apple),
         ["the door is local only"] = () =>
             new IsolationTests().The_door_lets_nothing_change_the_model_server_and_no_remote_model_answer(Engine.Apple),
         ["a read-only folder"] = () =>
@@ -70,7 +68,6 @@ public class SharedScenesTests
             new KilledFrontEndTests().Of_two_runs_in_one_container_only_the_one_that_ended_loses_its_processes(Engine.Apple, "KILL"),
         ["front end and gateway killed"] = () =>
             new KilledGatewayTests().When_front_end_and_gateway_are_killed_the_next_run_recovers(Engine.Apple, temporary: false),
-        ["a killed box"] = () => new KilledBoxTests().A_killed_box_ends_the_run_with_137(Engine.Apple),
     };
 
     public static TheoryData<string> Scenes => [.. _scenes.Keys];

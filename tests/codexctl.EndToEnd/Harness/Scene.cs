@@ -222,7 +222,7 @@ public sealed class Scene : IAsyncDisposable
                 .. Directory
                     .EnumerateFiles(folder, "*", SearchOption.AllDirectories)
                     .Select(file => Path.GetRelativePath(folder, file))
-                    .Where(file => file != ".prepare.lock" && !file.Contains("/record/") && !file.Contains("/receipt/")),
+                    .Where(file => file[0] != '.' && !file.Contains("/record/") && !file.Contains("/receipt/")),
             ]
             : [];
     }

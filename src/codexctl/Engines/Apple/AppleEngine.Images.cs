@@ -74,10 +74,14 @@ public sealed partial class AppleEngine
             return;
         }
         File.Delete(ours);
-        var stopped = await _client.RunAsync(AppleArguments.BuilderStop(), AppleClient.Change, CancellationToken.None);
-        if (stopped.ExitCode != 0)
+        try
         {
-            person.Say($"the builder could not be stopped ({stopped.Error.Trim()}); container builder stop does that.");
+            await _client.CheckedAsync(AppleArguments.BuilderStop(), AppleClient.Change, CancellationToken.None);
+        }
+        catch (Exception error) when (error is UserError or ProcessError)
+        {
+            // The build itself ended as it ended.
+            person.Say($"the builder could not be stopped ({error.Message}); container builder stop does that.");
         }
     }
 

@@ -129,6 +129,27 @@ public sealed class AppleEngineTests : IDisposable
     }
 
     [Fact]
+    public async Task Where_it_is_not_installed_that_is_said_and_nothing_is_tried()
+    {
+        _processes.Missing.Add("container");
+        var error = await Should.ThrowAsync<UserError>(() => Engine().ListAsync());
+        error.Message.ShouldContain("not installed");
+        error.Mend!.ShouldContain("--engine docker");
+    }
+
+    [Fact]
+    public async Task A_builder_that_cannot_be_stopped_does_not_spoil_the_build()
+    {
+        Known()
+            .Expect("container builder status", "[]")
+            .Expect("container builder start")
+            .Expect("container build")
+            .Expect("container builder stop", "", "Error: unknown: \"no\"\n", 1);
+
+        await Engine().BuildImageAsync(AppleArgumentsTests.Build, _ => { });
+    }
+
+    [Fact]
     public async Task A_missing_image_is_told_before_anything_could_be_fetched()
     {
         Known().Expect("container image inspect codex", "", "Error: image not found: codex\n", 1);
