@@ -18,6 +18,10 @@ public static class Root
             Ls.Create(app),
             Build.Create(app),
             Demo.Create(app),
+            Proxy.Create(app),
+            Config.Create(app),
+            Trust.Create(app),
+            Doctor.Create(app),
             GatewayCommand.Create(app),
         };
 

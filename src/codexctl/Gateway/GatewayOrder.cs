@@ -9,13 +9,15 @@ namespace Codexctl.Gateway;
 /// <param name="Allow">Allow list entries as typed.</param>
 /// <param name="Temporary">The container is removed at the end.</param>
 /// <param name="Scripted">The built-in scripted model answers instead of a server (`demo`).</param>
+/// <param name="Listen">The address for a door over TCP, beside the socket; null for none.</param>
 public sealed record GatewayOrder(
     string Engine,
     string Container,
     string ModelUrl,
     IReadOnlyList<string> Allow,
     bool Temporary,
-    bool Scripted
+    bool Scripted,
+    string? Listen = null
 );
 
 /// <summary>A line from a front end to its gateway.</summary>

@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Threading.Channels;
@@ -49,7 +51,7 @@ internal sealed class GatewayProcess(
         string? problem = null;
         try
         {
-            await parts.Door.StartAsync(files.DoorSocket, engine.Capabilities.RelaysDoor);
+            await OpenDoorAsync();
             using var listener = Listen(files.ControlSocket);
             _ = AcceptAsync(listener);
             ready();
@@ -62,6 +64,7 @@ internal sealed class GatewayProcess(
             // All of it while we are the only gateway: the files of the next one must not be taken away.
             await parts.Door.StopAsync();
             File.Delete(files.DoorSocket);
+            File.Delete(files.DoorToken);
             File.Delete(files.ControlSocket);
             if (order.Temporary && lease is not null && problem is null)
             {
@@ -69,6 +72,22 @@ internal sealed class GatewayProcess(
             }
             lease?.Dispose();
         }
+    }
+
+    private async Task OpenDoorAsync()
+    {
+        if (order.Listen is not { } listen)
+        {
+            File.Delete(files.DoorToken);
+            await parts.Door.StartAsync(files.DoorSocket, forEverybody: engine.Capabilities.RelaysDoor);
+            return;
+        }
+        var token = DoorGuard.NewToken();
+        var door = DoorListener.For(IPAddress.Parse(listen), files.DoorPort, new DoorGuard(token, clock));
+        var port = await parts.Door.StartAsync(files.DoorSocket, door, engine.Capabilities.RelaysDoor);
+        // The token last: who sees it finds the right port beside it.
+        PrivateFile.Write(files.DoorPort, port!.Value.ToString(CultureInfo.InvariantCulture) + "\n");
+        PrivateFile.Write(files.DoorToken, token);
     }
 
     /// <summary>The exclusive lease, or null when somebody asked to stop although runs are still on.</summary>

@@ -17,6 +17,7 @@ internal static class GatewayStart
         Action<string> log
     )
     {
+        HostEnvironment.HandleSocketsInline();
         using var ready = ReadyPipe.Open();
         try
         {

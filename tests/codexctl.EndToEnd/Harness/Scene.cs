@@ -87,7 +87,7 @@ public sealed class Scene : IAsyncDisposable
         {
             Assert.Skip("Only root can run codexctl as somebody else.");
         }
-        await Machine.NeedAsync(engine);
+        await Machine.NeedAsync(engine, rootless: person == Person.Ordinary);
         var scene = new Scene(engine, person);
         try
         {
@@ -185,6 +185,10 @@ public sealed class Scene : IAsyncDisposable
     public List<string> CommandLine(params IEnumerable<string> arguments)
     {
         List<string> words = [Machine.Program, .. arguments];
+        if (_person == Person.Ordinary && Engine == Engine.Podman)
+        {
+            return Rootless.Words(words);
+        }
         if (_person == Person.Ordinary)
         {
             List<string> groups = Engine != Engine.Bubblewrap ? ["--groups", DockerGroup()] : ["--clear-groups"];
@@ -238,7 +242,7 @@ public sealed class Scene : IAsyncDisposable
         {
             if (state == "running" && Engine != Engine.Bubblewrap)
             {
-                Machine.Run("docker", "kill", Engine == Engine.Docker ? name : Emulated(name)).ExitCode.ShouldBe(0);
+                RunEngine("kill", Engine == Engine.Apple ? Emulated(name) : name).ExitCode.ShouldBe(0);
             }
         }
         foreach (var box in Background().Where(process => Path.GetFileName(process.Arguments[0]) == "bwrap"))
@@ -265,6 +269,17 @@ public sealed class Scene : IAsyncDisposable
 
     /// <summary>Docker's name for a box of the emulator.</summary>
     private string Emulated(string name) => $"fake-container-{Codexctl.Paths.Hash(EmulatorHome, 12)}-{name}";
+
+    /// <summary>The engine's own program, as the scene's person; the one behind the emulator.</summary>
+    public (int ExitCode, string Output, string Error) RunEngine(params string[] arguments)
+    {
+        List<string> words = [Engine == Engine.Apple ? "docker" : Engine.Word(), .. arguments];
+        if (_person == Person.Ordinary && Engine == Engine.Podman)
+        {
+            words = Rootless.Words(words);
+        }
+        return Machine.Run(words[0], [.. words.Skip(1)]);
+    }
 
     /// <summary>All processes on the host that belong to this scene, but for those that tests started: gateways, boxes.</summary>
     public IReadOnlyList<HostProcess> Background() =>
@@ -336,9 +351,12 @@ public sealed class Scene : IAsyncDisposable
         Environment["CODEXCTL_BUILD_NETWORK"] = "host";
         Environment["OLLAMA_HOST"] = Model.Address.AbsoluteUri.TrimEnd('/');
         Environment["HOST_SECRET"] = "not for the box";
-        if (Machine.Variable("DOCKER_HOST") is { } address)
+        foreach (var name in (string[])["DOCKER_HOST", "CONTAINERS_CONF"])
         {
-            Environment["DOCKER_HOST"] = address;
+            if (Machine.Variable(name) is { } value)
+            {
+                Environment[name] = value;
+            }
         }
         if (Engine == Engine.Apple)
         {
@@ -398,29 +416,29 @@ public sealed class Scene : IAsyncDisposable
             }
         }
         if (Engine == Engine.Docker)
-        {
-            var all = Machine.Run(
-                "docker",
-                "ps",
-                "-a",
-                "--filter",
-                "label=codexctl.workdir",
-                "--format",
-                "{{.ID}} {{.Label \"codexctl.workdir\"}}"
-            );
-            string[] ours =
-            [
-                .. all
-                    .Output.Split('\n')
-                    .Select(line => line.Split(' ', 2))
-                    .Where(parts => parts.Length == 2 && parts[1].StartsWith(Root, StringComparison.Ordinal))
-                    .Select(parts => parts[0]),
-            ];
-            if (ours.Length > 0)
+            if (Engine != Engine.Bubblewrap)
             {
-                Machine.Run("docker", ["rm", "--force", "--volumes", .. ours]);
+                var all = RunEngine(
+                    "ps",
+                    "-a",
+                    "--filter",
+                    "label=codexctl.workdir",
+                    "--format",
+                    "{{.ID}} {{.Label \"codexctl.workdir\"}}"
+                );
+                string[] ours =
+                [
+                    .. all
+                        .Output.Split('\n')
+                        .Select(line => line.Split(' ', 2))
+                        .Where(parts => parts.Length == 2 && parts[1].StartsWith(Root, StringComparison.Ordinal))
+                        .Select(parts => parts[0]),
+                ];
+                if (ours.Length > 0)
+                {
+                    RunEngine(["rm", "--force", "--volumes", .. ours]);
+                }
             }
-        }
         return Task.CompletedTask;
     }
 

@@ -143,7 +143,7 @@ public static class AppleArguments
             throw new UserError(
                 $"Apple's container cannot build with another network ({network}).",
                 "Its builder has one network of its own, and `container build` has no option for another.",
-                "Unset CODEXCTL_BUILD_NETWORK, then build again."
+                "Take the setting build.network away (unset CODEXCTL_BUILD_NETWORK), then build again."
             );
         }
         List<string> arguments = ["build", "--progress", "plain", "--tag", build.Tag];

@@ -72,6 +72,28 @@ public sealed class Recorder : IExchangeSink, IAsyncDisposable
         }
     }
 
+    /// <summary>Adds to a file that a person named (mode 0600 where it is new).</summary>
+    /// <exception cref="UserError">It cannot be written.</exception>
+    public static Recorder OpenFile(string path, TimeProvider time)
+    {
+        try
+        {
+            var options = new FileStreamOptions
+            {
+                Mode = FileMode.Append,
+                Access = FileAccess.Write,
+                Share = FileShare.ReadWrite | FileShare.Delete,
+                BufferSize = 0,
+                UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+            };
+            return new Recorder(new FileStream(path, options), time);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new UserError($"{path} cannot be written.", error.Message, "Name another file after --record.");
+        }
+    }
+
     public void Add(Exchange exchange)
     {
         if (!Failed && !_channel.Writer.TryWrite(exchange))

@@ -23,7 +23,7 @@ public class AppleGrammarTests
     private static readonly Gen<string> _segment = Gen.String[_nasty, 1, 12];
     private static readonly Gen<string> _path = _segment.List[1, 5].Select(parts => "/" + string.Join('/', parts));
     private static readonly Gen<string> _word = Gen.OneOf(_segment, Gen.Const("--"), Gen.Const("-it"), Gen.Const("--help"), Gen.Const(""));
-    private static readonly Gen<string> _name = _path.Select(path => ContainerNames.ForFolder(SessionPlanner.NamePrefix, path));
+    private static readonly Gen<string> _name = _path.Select(path => ContainerNames.ForFolder("codex-", path));
     private static readonly Gen<string> _plain = Gen.String[Gen.Char['a', 'z'], 1, 10];
     private static readonly Gen<string> _variable = Gen.String[Gen.Char['A', 'Z'], 1, 10];
 
