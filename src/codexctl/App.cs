@@ -1,5 +1,6 @@
 using Codexctl.Commands;
 using Codexctl.Engines;
+using Codexctl.Engines.Apple;
 using Codexctl.Engines.Bubblewrap;
 using Codexctl.Engines.Docker;
 using Codexctl.Gateway;
@@ -71,6 +72,7 @@ public sealed class App(HostEnvironment environment, Terminal.Terminal terminal,
             Environment,
             new Dictionary<string, Func<IContainerEngine>>(StringComparer.Ordinal)
             {
+                [AppleEngine.EngineName] = () => new AppleEngine(Processes, Paths, new Person(Terminal.ConfirmAsync, Terminal.Say), Clock),
                 ["docker"] = Docker,
                 ["podman"] = Podman,
                 [BubblewrapEngine.EngineName] = Bubblewrap,

@@ -142,14 +142,21 @@ public sealed class ContainerPaths(string root)
     /// <summary>Where front ends talk to the gateway; never visible in a box.</summary>
     public string ControlSocket => Path.Combine(SocketDirectory("control"), "control.sock");
 
+    /// <summary>Links to folders whose paths an engine cannot be told; their own paths hold no ':'.</summary>
+    public string Links => SocketDirectory("link");
+
     /// <summary>
-    /// A socket's path must stay below 104 bytes; a long state directory or container name moves the sockets to a private
-    /// folder in /tmp, whose name is derived from the path so that every process finds the same.
+    /// A socket's path must stay below 104 bytes and hold no ':', which separates paths for some engines; a state directory or
+    /// container name that does not fit moves the sockets to a private folder in /tmp, whose name is derived from the path so
+    /// that every process finds the same.
     /// </summary>
     public string SocketDirectory(string purpose)
     {
         var path = Path.Combine(Root, purpose);
-        if (Encoding.UTF8.GetByteCount(path) + "/control.sock".Length <= Paths.LongestSocketPath)
+        if (
+            Encoding.UTF8.GetByteCount(path) + "/control.sock".Length <= Paths.LongestSocketPath
+            && !path.Contains(':', StringComparison.Ordinal)
+        )
         {
             return path;
         }
@@ -159,7 +166,7 @@ public sealed class ContainerPaths(string root)
     /// <summary>Removes what is kept for the container, but for recordings and receipts, which are the person's to keep.</summary>
     public void RemoveAllButRecords()
     {
-        foreach (var folder in (string[])[Door, Path.GetDirectoryName(ControlSocket)!, CodexConfig])
+        foreach (var folder in (string[])[Door, Path.GetDirectoryName(ControlSocket)!, Links, CodexConfig])
         {
             if (Directory.Exists(folder))
             {

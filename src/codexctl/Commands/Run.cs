@@ -146,6 +146,15 @@ public static class Run
                 ExitCodes.Usage
             );
         }
+        if (engine.Capabilities.WholeCpus && request.Cpus is { } cpus && cpus != decimal.Truncate(cpus))
+        {
+            throw new UserError(
+                $"{engine.Name} gives a box whole processors, not {cpus.ToString(System.Globalization.CultureInfo.InvariantCulture)}.",
+                "Each box is a virtual machine of its own.",
+                "Write a whole number, for example --cpu 2",
+                ExitCodes.Usage
+            );
+        }
         if (!engine.Capabilities.OwnNetwork && request.Network == BoxNetwork.Full)
         {
             throw new UserError(

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using Codexctl.Engines.Apple;
 using Codexctl.Processes;
 using Codexctl.Settings;
 
@@ -27,6 +28,16 @@ public sealed class EngineSelection(
                     ExitCodes.Usage
                 );
         }
+        // On a Mac its own engine comes first. Whether its service runs is not asked here: the first call sees that, and offers
+        // to start it. Elsewhere a program `container` is somebody else's, or a stand-in that is asked for by name.
+        if (
+            OperatingSystem.IsMacOS()
+            && engines.TryGetValue(AppleEngine.EngineName, out var apple)
+            && processes.Find(AppleClient.Program) is not null
+        )
+        {
+            return apple();
+        }
         if (engines.TryGetValue("docker", out var docker) && await DockerAnswersAsync(cancel))
         {
             return docker();
@@ -47,8 +58,8 @@ public sealed class EngineSelection(
         }
         throw new UserError(
             "No container engine answers on this machine.",
-            "Docker and Podman were looked for.",
-            "Install one and start it, for example Docker Desktop, or Podman (podman machine start); then run the command again."
+            "Apple's container, Docker and Podman were looked for.",
+            "Install one: https://github.com/apple/container/releases, Docker Desktop, or Podman (podman machine start); then run the command again."
         );
     }
 

@@ -67,7 +67,17 @@ public interface IImageEngine : IContainerEngine
 /// <param name="RootExec">`su-exec`: root inside the box, without being root outside.</param>
 /// <param name="OwnNetwork">`--network full` gives the box a network of its own; else it would be the host's, with all that listens on its loopback.</param>
 /// <param name="HomeOnHost">The box's home is a folder of ours, because the container has no file system of its own.</param>
-public sealed record EngineCapabilities(bool Images, bool Limits, bool RootExec, bool OwnNetwork, bool HomeOnHost);
+public sealed record EngineCapabilities(bool Images, bool Limits, bool RootExec, bool OwnNetwork, bool HomeOnHost)
+{
+    /// <summary>`--cpu` takes whole numbers only.</summary>
+    public bool WholeCpus { get; init; }
+
+    /// <summary>
+    /// The door's socket is relayed, not mounted: the one inside belongs to root and has the mode of ours, which must therefore
+    /// be open to everybody. Its folder still keeps everybody else on the host out.
+    /// </summary>
+    public bool RelaysDoor { get; init; }
+}
 
 public enum ContainerState
 {

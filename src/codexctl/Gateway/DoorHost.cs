@@ -58,8 +58,9 @@ internal sealed class DoorHost(RequestDelegate model, EgressProxy egress) : IAsy
     }
 
     /// <param name="tcp">The door over TCP too, where boxes cannot use the socket.</param>
+    /// <param name="forEverybody">The engine makes a socket of its own in the box, with this one's mode but another owner.</param>
     /// <returns>The port of the door over TCP.</returns>
-    public async Task<int?> StartAsync(string socket, DoorListener? tcp = null)
+    public async Task<int?> StartAsync(string socket, DoorListener? tcp = null, bool forEverybody = false)
     {
         // The empty builder reads no settings from the environment or from files in the working directory, which a box could have written.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
@@ -106,8 +107,9 @@ internal sealed class DoorHost(RequestDelegate model, EgressProxy egress) : IAsy
             }
         );
         await _application.StartAsync();
-        // The relay in the box runs under our own user id; nobody else is to connect.
-        File.SetUnixFileMode(socket, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        // The relay in the box runs under our own user id; nobody else is to connect. Where it does not, the folder around the
+        // socket, which only we may enter, keeps everybody else out.
+        File.SetUnixFileMode(socket, (UnixFileMode)(forEverybody ? 0b110_110_110 : 0b110_000_000));
         return tcp is null ? null : _application.Urls.Select(url => new Uri(url)).First(url => url.Host != "unix" && url.Port > 0).Port;
     }
 

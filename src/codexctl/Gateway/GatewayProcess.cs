@@ -82,12 +82,12 @@ internal sealed class GatewayProcess(
         if (order.Listen is not { } listen)
         {
             File.Delete(files.DoorToken);
-            await parts.Door.StartAsync(files.DoorSocket);
+            await parts.Door.StartAsync(files.DoorSocket, forEverybody: engine.Capabilities.RelaysDoor);
             return;
         }
         var token = DoorGuard.NewToken();
         var door = DoorListener.For(IPAddress.Parse(listen), files.DoorPort, new DoorGuard(token, clock));
-        var port = await parts.Door.StartAsync(files.DoorSocket, door);
+        var port = await parts.Door.StartAsync(files.DoorSocket, door, engine.Capabilities.RelaysDoor);
         // The token last: who sees it finds the right port beside it.
         PrivateFile.Write(files.DoorPort, port!.Value.ToString(CultureInfo.InvariantCulture) + "\n");
         PrivateFile.Write(files.DoorToken, token);

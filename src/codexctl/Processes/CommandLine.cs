@@ -10,6 +10,18 @@ public sealed record CommandLine(string File, IReadOnlyList<string> Arguments)
 
     public string? WorkingDirectory { get; init; }
 
+    /// <summary>What a person can type to see whether the program's service works; null for its `version`.</summary>
+    public string? HealthCheck { get; init; }
+
+    /// <summary>Attached: it swallows the signals that shall end it, so it is killed instead.</summary>
+    public bool IgnoresSignals { get; init; }
+
+    /// <summary>
+    /// Attached: it makes the terminal raw but leaves output processing on, which would add a carriage return to each line feed
+    /// of a full-screen program. That is taken off as soon as the terminal is raw.
+    /// </summary>
+    public bool KeepsOutputProcessing { get; init; }
+
     /// <summary>
     /// The program leaves others behind (podman its monitors) that hand on what they inherit for as long as they live: what we
     /// share with children, a run's lease, is held by a parent of it instead.

@@ -230,6 +230,17 @@ internal static unsafe partial class Libc
 
     public static void SetNonBlocking(int file) => Control(file, SetStatusFlags, Control(file, GetStatusFlags, 0) | OpenNonBlocking);
 
+    /// <summary>Whether reads and writes wait. False for a descriptor that is not open.</summary>
+    public static bool IsBlocking(int file) => Control(file, GetStatusFlags, 0) is >= 0 and var flags && (flags & OpenNonBlocking) == 0;
+
+    public static void SetBlocking(int file)
+    {
+        if (Control(file, GetStatusFlags, 0) is >= 0 and var flags && (flags & OpenNonBlocking) != 0)
+        {
+            _ = Control(file, SetStatusFlags, flags & ~OpenNonBlocking);
+        }
+    }
+
     public static bool IsNonBlocking(int file) => (Control(file, GetStatusFlags, 0) & OpenNonBlocking) != 0;
 
     /// <summary>The size of a terminal; null when it is none or does not know.</summary>

@@ -59,6 +59,25 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", EntryPoint = "link", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int Link(string existing, string name);
 
+    /// <summary>Whether a terminal's settings (struct termios) hand on each key as it is typed.</summary>
+    public static bool IsRaw(ReadOnlySpan<byte> settings)
+    {
+        var lineByLine = OperatingSystem.IsMacOS() ? 0x100u : 0x2u;
+        return (BitConverter.ToUInt32(settings[(3 * FlagSize)..]) & lineByLine) == 0;
+    }
+
+    /// <summary>Takes OPOST out of a terminal's settings. False when it was out already.</summary>
+    public static bool RemoveOutputProcessing(Span<byte> settings)
+    {
+        const byte outputProcessing = 1;
+        var on = (settings[FlagSize] & outputProcessing) != 0;
+        settings[FlagSize] &= 0xff ^ outputProcessing;
+        return on;
+    }
+
+    // c_iflag, c_oflag, c_cflag, c_lflag come first, in this order; both processors are little-endian.
+    private static int FlagSize => OperatingSystem.IsMacOS() ? 8 : 4;
+
     /// <summary>The absolute path with every link on the way resolved; null when it does not exist.</summary>
     public static string? ResolvePath(string path)
     {

@@ -51,7 +51,7 @@ public sealed class ProcessRunner(HostEnvironment environment) : IProcesses
             throw new UserError(
                 $"{Path.GetFileName(command.File)} did not answer within {limit.TotalSeconds:0} seconds.",
                 $"The command was: {command.Display}",
-                $"Check that its service works (try: {Path.GetFileName(command.File)} version), then run the command again."
+                $"Check that its service works (try: {command.HealthCheck ?? $"{Path.GetFileName(command.File)} version"}), then run the command again."
             );
         }
     }
@@ -110,7 +110,7 @@ public sealed class ProcessRunner(HostEnvironment environment) : IProcesses
                 Interlocked.Exchange(ref ended, Libc.SigInt);
                 if (child is not null)
                 {
-                    _ = Libc.Kill(child.Id, Libc.SigInt);
+                    _ = Libc.Kill(child.Id, command.IgnoresSignals ? Libc.SigKill : Libc.SigInt);
                 }
             }
         );
@@ -121,17 +121,23 @@ public sealed class ProcessRunner(HostEnvironment environment) : IProcesses
         {
             context.Cancel = true;
             Interlocked.Exchange(ref ended, signal);
-            _ = Libc.Kill(process.Id, signal);
+            _ = Libc.Kill(process.Id, command.IgnoresSignals ? Libc.SigKill : signal);
             _ = KillLaterAsync(process);
         }
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => Forward(context, Libc.SigTerm));
         using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, context => Forward(context, Libc.SigHup));
 
-        await process.WaitForExitAsync(CancellationToken.None);
+        var exit = process.WaitForExitAsync(CancellationToken.None);
+        if (command.KeepsOutputProcessing)
+        {
+            await terminal.StopOutputProcessingAsync(exit);
+        }
+        await exit;
         terminal.DiedAbnormally = process.ExitCode >= 128;
         // After SIGTERM or SIGHUP it was ended by force, whatever it made of that, and who asks must know. An interrupt it may
         // answer with a code of its own.
-        return ended is Libc.SigTerm or Libc.SigHup || (ended != 0 && process.ExitCode == 0) ? 128 + ended : process.ExitCode;
+        var forced = ended is Libc.SigTerm or Libc.SigHup || (ended != 0 && (process.ExitCode == 0 || command.IgnoresSignals));
+        return forced ? 128 + ended : process.ExitCode;
     }
 
     public Task<(int ProcessId, string Ready)> DetachAsync(

@@ -1,4 +1,5 @@
 using System.Text;
+using Microsoft.Win32.SafeHandles;
 
 namespace Codexctl.Terminal;
 
@@ -51,11 +52,29 @@ public sealed class Terminal
     /// <summary>Text for the person as it is.</summary>
     public void Talk(string text) => Quietly(_error, text);
 
+    /// <summary>Asks a question of yes or no, yes when only Enter is typed. Null when nobody is there to answer.</summary>
+    public async Task<bool?> ConfirmAsync(string question, CancellationToken cancel)
+    {
+        if (!TalksToPerson || Console.IsInputRedirected)
+        {
+            return null;
+        }
+        Talk($"codexctl: {question} [Y/n] ");
+        // The wait for a line cannot be given up; whoever presses Ctrl-C leaves it behind.
+        var line = await Task.Run(ReadLine, cancel).WaitAsync(cancel);
+        return line?.Trim().ToUpperInvariant() switch
+        {
+            null => null,
+            "" or "Y" or "YES" => true,
+            _ => false,
+        };
+    }
+
     /// <summary>A question that is answered with yes or no; anything else is no. Ask only when <see cref="IsInteractive"/>.</summary>
     public bool Ask(string question)
     {
         Quietly(_error, $"codexctl: {question} [y/N] ");
-        return Console.In.ReadLine()?.Trim().ToLowerInvariant() is "y" or "yes";
+        return ReadLine()?.Trim().ToUpperInvariant() is "Y" or "YES";
     }
 
     /// <summary>What happened, why, and what to type.</summary>
@@ -71,6 +90,16 @@ public sealed class Terminal
             text.Append($"  → {line}\n");
         }
         Quietly(_error, text.ToString());
+    }
+
+    // Not by Console.In, which takes the terminal's settings into its own hands for the rest of the program's life. A terminal
+    // gives a line at a time.
+    private static string? ReadLine()
+    {
+        using var input = new FileStream(new SafeFileHandle(0, ownsHandle: false), FileAccess.Read, bufferSize: 0);
+        var buffer = new byte[1024];
+        var count = input.Read(buffer);
+        return count == 0 ? null : Encoding.UTF8.GetString(buffer, 0, count);
     }
 
     private static bool Quietly(TextWriter writer, string text)

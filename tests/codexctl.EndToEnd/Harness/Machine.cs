@@ -11,6 +11,9 @@ public enum Engine
     Docker,
     Bubblewrap,
 
+    /// <summary>The emulator of Apple's `container`, which runs its boxes by Docker.</summary>
+    Apple,
+
     /// <summary>As root; with an ordinary person rootless, see <see cref="Rootless"/>.</summary>
     Podman,
 }
@@ -51,7 +54,7 @@ public static class Machine
     {
         var problem = engine switch
         {
-            Engine.Docker => _docker,
+            Engine.Docker or Engine.Apple => _docker,
             Engine.Podman => rootless ? _rootless : _podman,
             _ => _bubblewrap,
         };
@@ -63,6 +66,7 @@ public static class Machine
         switch (engine)
         {
             case Engine.Docker:
+            case Engine.Apple:
                 await _image.Value;
                 break;
             case Engine.Podman:

@@ -54,6 +54,7 @@ public sealed class Scene : IAsyncDisposable
 {
     private readonly Stack<Func<Task>> _undo = new();
     private readonly List<Action> _last = [];
+    private readonly Dictionary<string, string?> _emulation = new(StringComparer.Ordinal);
     private readonly Person _person;
 
     private Scene(Engine engine, Person person)
@@ -197,7 +198,7 @@ public sealed class Scene : IAsyncDisposable
         }
         if (_person == Person.Ordinary)
         {
-            List<string> groups = Engine == Engine.Docker ? ["--groups", DockerGroup()] : ["--clear-groups"];
+            List<string> groups = Engine != Engine.Bubblewrap ? ["--groups", DockerGroup()] : ["--clear-groups"];
             words = ["setpriv", "--reuid", Machine.OrdinaryId, "--regid", Machine.OrdinaryId, .. groups, "--", .. words];
         }
         return words;
@@ -232,7 +233,7 @@ public sealed class Scene : IAsyncDisposable
                 .. Directory
                     .EnumerateFiles(folder, "*", SearchOption.AllDirectories)
                     .Select(file => Path.GetRelativePath(folder, file))
-                    .Where(file => file != ".prepare.lock" && !file.Contains("/record/") && !file.Contains("/receipt/")),
+                    .Where(file => file[0] != '.' && !file.Contains("/record/") && !file.Contains("/receipt/")),
             ]
             : [];
     }
@@ -248,7 +249,7 @@ public sealed class Scene : IAsyncDisposable
         {
             if (state == "running" && Engine != Engine.Bubblewrap)
             {
-                RunEngine("kill", name).ExitCode.ShouldBe(0);
+                RunEngine("kill", Engine == Engine.Apple ? Emulated(name) : name).ExitCode.ShouldBe(0);
             }
         }
         foreach (var box in Background().Where(process => Path.GetFileName(process.Arguments[0]) == "bwrap"))
@@ -257,10 +258,29 @@ public sealed class Scene : IAsyncDisposable
         }
     }
 
-    /// <summary>The engine's own program, as the scene's person.</summary>
+    /// <summary>The program that stands for Apple's `container` in this scene.</summary>
+    public string Container => Path.Combine(Root, "apple", "container");
+
+    /// <summary>Sets how the emulator behaves from now on; null for its usual way. See its Settings.</summary>
+    public void Emulate(string setting, string? value)
+    {
+        _emulation[setting] = value;
+        Directory.CreateDirectory(EmulatorHome);
+        File.WriteAllLines(
+            Path.Combine(EmulatorHome, "config"),
+            _emulation.Where(pair => pair.Value is not null).Select(pair => $"{pair.Key}={pair.Value}")
+        );
+    }
+
+    private string EmulatorHome => Path.Combine(Root, "apple", "home");
+
+    /// <summary>Docker's name for a box of the emulator.</summary>
+    private string Emulated(string name) => $"fake-container-{Codexctl.Paths.Hash(EmulatorHome, 12)}-{name}";
+
+    /// <summary>The engine's own program, as the scene's person; the one behind the emulator.</summary>
     public (int ExitCode, string Output, string Error) RunEngine(params string[] arguments)
     {
-        List<string> words = [Engine.Word(), .. arguments];
+        List<string> words = [Engine == Engine.Apple ? "docker" : Engine.Word(), .. arguments];
         if (_person == Person.Ordinary && Engine == Engine.Podman)
         {
             words = Rootless.Words(words);
@@ -345,6 +365,29 @@ public sealed class Scene : IAsyncDisposable
                 Environment[name] = value;
             }
         }
+        if (Engine == Engine.Apple)
+        {
+            MakeMac();
+        }
+    }
+
+    /// <summary>Puts the emulator into this scene: its own store, on Docker's images.</summary>
+    private void MakeMac()
+    {
+        Directory.CreateDirectory(EmulatorHome);
+        File.CreateSymbolicLink(Container, Path.Combine(AppContext.BaseDirectory, "container"));
+        Emulate("IMAGES", "codex");
+        if (_person == Person.Ordinary)
+        {
+            Machine.Run("chown", "-R", $"{Machine.OrdinaryId}:{Machine.OrdinaryId}", Path.GetDirectoryName(Container)!);
+        }
+        Environment["PATH"] = $"{Path.GetDirectoryName(Container)}:{Environment["PATH"]}";
+        Environment["FAKE_CONTAINER_HOME"] = EmulatorHome;
+        Environment.Remove("CODEXCTL_BUILD_NETWORK");
+        if (Machine.Variable("DOTNET_ROOT") is { } runtime)
+        {
+            Environment["DOTNET_ROOT"] = runtime;
+        }
     }
 
     private Dictionary<string, string> Variables(IReadOnlyDictionary<string, string?> over)
@@ -370,22 +413,39 @@ public sealed class Scene : IAsyncDisposable
 
     private Task RemoveContainersAsync()
     {
-        if (Engine != Engine.Bubblewrap)
+        if (Engine == Engine.Apple)
         {
-            var all = RunEngine("ps", "-a", "--filter", "label=codexctl.workdir", "--format", "{{.ID}} {{.Label \"codexctl.workdir\"}}");
-            string[] ours =
-            [
-                .. all
-                    .Output.Split('\n')
-                    .Select(line => line.Split(' ', 2))
-                    .Where(parts => parts.Length == 2 && parts[1].StartsWith(Root, StringComparison.Ordinal))
-                    .Select(parts => parts[0]),
-            ];
-            if (ours.Length > 0)
+            var label = $"label=fake.container={Codexctl.Paths.Hash(EmulatorHome, 12)}";
+            var left = Machine.Run("docker", "ps", "--all", "--quiet", "--filter", label).Output;
+            if (left.Split('\n', StringSplitOptions.RemoveEmptyEntries) is { Length: > 0 } boxes)
             {
-                RunEngine(["rm", "--force", "--volumes", .. ours]);
+                Machine.Run("docker", ["rm", "--force", "--volumes", .. boxes]);
             }
         }
+        if (Engine == Engine.Docker)
+            if (Engine != Engine.Bubblewrap)
+            {
+                var all = RunEngine(
+                    "ps",
+                    "-a",
+                    "--filter",
+                    "label=codexctl.workdir",
+                    "--format",
+                    "{{.ID}} {{.Label \"codexctl.workdir\"}}"
+                );
+                string[] ours =
+                [
+                    .. all
+                        .Output.Split('\n')
+                        .Select(line => line.Split(' ', 2))
+                        .Where(parts => parts.Length == 2 && parts[1].StartsWith(Root, StringComparison.Ordinal))
+                        .Select(parts => parts[0]),
+                ];
+                if (ours.Length > 0)
+                {
+                    RunEngine(["rm", "--force", "--volumes", .. ours]);
+                }
+            }
         return Task.CompletedTask;
     }
 

@@ -15,7 +15,10 @@ public sealed class FakeProcesses : IProcesses, IDisposable
         return this;
     }
 
-    public string? Find(string program) => "/usr/bin/" + program;
+    /// <summary>Programs that are not installed.</summary>
+    public HashSet<string> Missing { get; } = new(StringComparer.Ordinal);
+
+    public string? Find(string program) => Missing.Contains(program) ? null : "/usr/bin/" + program;
 
     public Task<ProcessResult> CaptureAsync(
         CommandLine command,

@@ -1,0 +1,141 @@
+using System.Globalization;
+using System.Text.Json;
+
+namespace Codexctl.Engines.Apple;
+
+/// <summary>
+/// Reads what Apple's `container` prints with `--format json`, whose shape changed twice: what is missing or new is no error,
+/// what is no JSON is.
+/// </summary>
+internal static class AppleJson
+{
+    /// <summary>Dates of releases before 1.0 count from here, in seconds.</summary>
+    private static readonly DateTimeOffset _reference = new(2001, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
+    public static List<ContainerInfo> Containers(string json) => [.. Elements(json).Select(Container)];
+
+    /// <summary>Whether the builder of `container builder status` runs.</summary>
+    public static bool BuilderRuns(string json) => Elements(json).Any(builder => State(builder) == ContainerState.Running);
+
+    /// <param name="architecture">Of the variants, the one that runs here: arm64, amd64.</param>
+    public static ImageInfo? Image(string json, string name, string architecture)
+    {
+        if (Elements(json) is not [var image, ..])
+        {
+            // So it answers for its own images, which are none of ours.
+            return null;
+        }
+        var variants = Child(image, "variants") is { ValueKind: JsonValueKind.Array } all ? all.EnumerateArray().ToList() : [];
+        var ours = variants.FirstOrDefault(v => Text(Child(v, "platform"), "architecture") == architecture);
+        if (ours.ValueKind == JsonValueKind.Undefined)
+        {
+            ours = variants.FirstOrDefault();
+        }
+        var configuration = Child(image, "configuration");
+        return new ImageInfo(
+            name,
+            Text(image, "id")
+                ?? (Text(Child(configuration, "descriptor"), "digest") ?? "").Replace("sha256:", "", StringComparison.Ordinal),
+            Labels(Child(Child(Child(ours, "config"), "config"), "Labels")),
+            Child(ours, "size") is { ValueKind: JsonValueKind.Number } size && size.TryGetInt64(out var bytes) ? bytes : null,
+            Time(Child(configuration, "creationDate")) ?? Time(Child(Child(ours, "config"), "created"))
+        );
+    }
+
+    private static ContainerInfo Container(JsonElement container)
+    {
+        var configuration = Child(container, "configuration");
+        return new ContainerInfo(
+            Text(container, "id") ?? Text(configuration, "id") ?? "",
+            State(container),
+            Text(Child(configuration, "image"), "reference") ?? "",
+            Labels(Child(configuration, "labels")),
+            WorkdirReadOnly(Child(configuration, "mounts")),
+            Time(Child(configuration, "creationDate"))
+        );
+    }
+
+    private static ContainerState State(JsonElement container)
+    {
+        var status = Child(container, "status");
+        return (status.ValueKind == JsonValueKind.String ? status.GetString() : Text(status, "state")) switch
+        {
+            "running" => ContainerState.Running,
+            // Also one that never ran.
+            "stopped" => ContainerState.Stopped,
+            _ => ContainerState.Unknown,
+        };
+    }
+
+    private static bool? WorkdirReadOnly(JsonElement mounts)
+    {
+        if (mounts.ValueKind != JsonValueKind.Array)
+        {
+            return null;
+        }
+        foreach (var mount in mounts.EnumerateArray().Where(mount => Text(mount, "destination") == Box.Workdir))
+        {
+            return Child(mount, "options") is { ValueKind: JsonValueKind.Array } options
+                ? options.EnumerateArray().Any(o => o.ValueKind == JsonValueKind.String && o.GetString() is "ro" or "readonly")
+                : null;
+        }
+        return null;
+    }
+
+    private static Dictionary<string, string> Labels(JsonElement values)
+    {
+        var labels = new Dictionary<string, string>(StringComparer.Ordinal);
+        if (values.ValueKind == JsonValueKind.Object)
+        {
+            foreach (var label in values.EnumerateObject().Where(label => label.Value.ValueKind == JsonValueKind.String))
+            {
+                labels[label.Name] = label.Value.GetString()!;
+            }
+        }
+        return labels;
+    }
+
+    private static List<JsonElement> Elements(string json)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(json);
+            var list = document.RootElement;
+            if (list.ValueKind != JsonValueKind.Array)
+            {
+                throw new JsonException("It is not a list.");
+            }
+            return [.. list.EnumerateArray().Where(e => e.ValueKind == JsonValueKind.Object).Select(e => e.Clone())];
+        }
+        catch (JsonException error)
+        {
+            // On somebody's terminal nothing but text.
+            var begin = string.Concat(json.Trim().Select(c => char.IsControl(c) ? ' ' : c));
+            throw new UserError(
+                "Apple's container answered with something that is not the expected JSON.",
+                begin.Length == 0 ? "It said nothing." : $"{error.Message} It began with: {begin[..Math.Min(80, begin.Length)]}",
+                "Check it by itself (container ls --all --format json), or choose another engine with --engine."
+            );
+        }
+    }
+
+    private static JsonElement Child(JsonElement element, string name) =>
+        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var child) ? child : default;
+
+    private static string? Text(JsonElement element, string name) =>
+        Child(element, name) is { ValueKind: JsonValueKind.String } text ? text.GetString() : null;
+
+    private static DateTimeOffset? Time(JsonElement value) =>
+        value.ValueKind switch
+        {
+            JsonValueKind.String
+                when DateTimeOffset.TryParse(
+                    value.GetString(),
+                    CultureInfo.InvariantCulture,
+                    DateTimeStyles.AssumeUniversal,
+                    out var time
+                ) => time,
+            JsonValueKind.Number when value.TryGetDouble(out var seconds) && Math.Abs(seconds) < 1e11 => _reference.AddSeconds(seconds),
+            _ => null,
+        };
+}

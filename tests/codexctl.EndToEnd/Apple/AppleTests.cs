@@ -1,0 +1,278 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using Codexctl.EndToEnd.Bubblewrap;
+using Codexctl.EndToEnd.Harness;
+
+namespace Codexctl.EndToEnd.Apple;
+
+/// <summary>What is Apple's own: its service, its releases, its builder, its calls, its terminal.</summary>
+public class AppleTests
+{
+    [Theory]
+    [InlineData("1.0", "unregistered")]
+    [InlineData("1.2.2", "notrunning")]
+    [InlineData("1.4.1", "xpc")]
+    public async Task A_service_that_is_down_is_an_error_with_the_command_to_type(string release, string kind)
+    {
+        await using var scene = await Scene.CreateAsync(Engine.Apple);
+        scene.Emulate("VERSION", release);
+        scene.Emulate("DOWN", kind);
+
+        var outcome = await scene.RunAsync("run", "--cmd", "true");
+
+        outcome.ExitCode.ShouldBe(125);
+        outcome.Error.ShouldContain("The service of Apple's container is not running.");
+        outcome.Error.ShouldContain("→ Start it, then run the command again: container system start --enable-kernel-install");
+        scene.Background().ShouldBeEmpty();
+    }
+
+    [Theory]
+    [InlineData("", 0)]
+    [InlineData("n", 125)]
+    public async Task A_service_that_is_down_is_started_when_the_person_at_the_terminal_says_so(string answer, int code)
+    {
+        await using var scene = await Scene.CreateAsync(Engine.Apple);
+        scene.Emulate("DOWN", "unregistered");
+        scene.Emulate("NO_KERNEL", "1");
+        var terminal = scene.OpenTerminal();
+        var before = terminal.Shell("stty -a").Output;
+
+        var run = terminal.Begin("codexctl run --cmd true");
+        terminal.WaitFor("[Y/n]");
+        terminal.Type(answer);
+
+        terminal.Ended(run).ExitCode.ShouldBe(code);
+        terminal.Shell("stty -a").Output.ShouldBe(before);
+        (await scene.RunAsync("ls")).ExitCode.ShouldBe(code == 0 ? 0 : 1);
+    }
+
+    [Fact]
+    public async Task A_release_below_the_floor_is_refused_and_an_update_is_noticed()
+    {
+        await using var scene = await Scene.CreateAsync(Engine.Apple);
+        scene.Emulate("VERSION", "0.12");
+
+        var old = await scene.RunAsync("run", "--cmd", "true");
+
+        old.ExitCode.ShouldBe(125);
+        old.Error.ShouldContain("Apple's container 0.12.0 is too old.");
+        old.Error.ShouldContain("codexctl needs 1.0.0 or later.");
+        scene.Emulate("VERSION", "1.4.1");
+        (await scene.RunAsync("run", "--cmd", "true")).ExitCode.ShouldBe(0);
+    }
+
+    [Theory]
+    [InlineData("list", 20)]
+    [InlineData("image inspect", 20)]
+    [InlineData("start", 60)]
+    public async Task A_call_that_hangs_is_an_error_within_its_time_limit(string call, int seconds)
+    {
+        await using var scene = await Scene.CreateAsync(Engine.Apple);
+        scene.Emulate("HANG", call);
+        var watch = Stopwatch.StartNew();
+
+        var outcome = await scene.RunAsync(new Call("run", "--cmd", "true") { Limit = TimeSpan.FromSeconds(seconds + 60) });
+
+        outcome.ExitCode.ShouldBe(125, outcome.ToString());
+        outcome.Error.ShouldContain($"container did not answer within {seconds} seconds.");
+        outcome.Error.ShouldContain("container system status");
+        watch.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(seconds + 30));
+        scene.Emulate("HANG", null);
+        (await scene.RunAsync("run", "--cmd", "true")).ExitCode.ShouldBe(0);
+    }
+
+    [Theory]
+    [InlineData("GARBAGE", "list")]
+    [InlineData("GARBAGE", "image inspect")]
+    [InlineData("FAIL", "list")]
+    [InlineData("FAIL", "create")]
+    [InlineData("FAIL", "start")]
+    public async Task Rubbish_and_new_troubles_are_errors_in_words(string fault, string call)
+    {
+        await using var scene = await Scene.CreateAsync(Engine.Apple);
+        scene.Emulate(fault, call);
+
+        var outcome = await scene.RunAsync("run", "--cmd", "true");
+
+        outcome.ExitCode.ShouldBe(125, outcome.ToString());
+        outcome.Error.ShouldStartWith("codexctl: ");
+        outcome.Error.ShouldContain("container");
+        outcome.Error.ShouldNotContain("bug");
+        outcome.Error.ShouldNotContain("\u001b");
+        await Scene.EventuallyAsync(() => scene.Background().Count == 0, "nothing is left");
+    }
+
+    [Fact]
+    public async Task A_client_that_fails_is_told_from_a_command_that_fails()
+    {
+        await using var scene = await Scene.CreateAsync(Engine.Apple);
+        await using var held = await scene.HoldAsync();
+        (await scene.RunAsync("exec", "sh", "-c", "exit 1")).ExitCode.ShouldBe(1);
+        (await scene.RunAsync("exec", "sh", "-c", "exit 64")).ExitCode.ShouldBe(64);
+
+        scene.Emulate("FAIL", "exec");
+
+        (await scene.RunAsync("exec", "true")).ExitCode.ShouldBe(125);
+        scene.Emulate("FAIL", null);
+    }
+
+    /// <summary>One more than docker's for a new container: `create` would fetch a missing image, so that is asked for first.</summary>
+    [Fact]
+    public async Task A_new_container_costs_five_calls_a_stopped_one_three_a_running_one_two()
+    {
+        await using var scene = await Scene.CreateAsync(Engine.Apple);
+        var log = Path.Combine(scene.Root, "calls");
+        var folder = scene.NewFolder("wrapper");
+        var wrapper = Path.Combine(folder, "container");
+        await File.WriteAllTextAsync(
+            wrapper,
+            $"#!/bin/bash\nprintf '%s|%s\\n' \"$(tr '\\0' ' ' </proc/$PPID/cmdline)\" \"$1 $2\" >> {log}\nexec {scene.Container} \"$@\"\n"
+        );
+        File.SetUnixFileMode(wrapper, (UnixFileMode)0b111_101_101);
+        scene.Environment["PATH"] = $"{folder}:{scene.Environment["PATH"]}";
+
+        List<string> Calls()
+        {
+            var lines = File.ReadAllLines(log);
+            File.Delete(log);
+            return
+            [
+                .. lines
+                    .Where(line => !line.Split('|')[0].Contains("codexctl gateway", StringComparison.Ordinal))
+                    .Select(line => line.Split('|')[1].Trim()),
+            ];
+        }
+
+        (await scene.RunAsync("run", "--cmd", "true")).ExitCode.ShouldBe(0);
+        // The version only once for an installed program.
+        Calls().ShouldBe(["--version", "ls --all", "image inspect", "create --name", $"start {Name(scene)}", "exec --interactive"]);
+
+        (await scene.RunAsync("run", "--cmd", "true")).ExitCode.ShouldBe(0);
+        Calls().ShouldBe(["ls --all", $"start {Name(scene)}", "exec --interactive"]);
+
+        await using var holding = await scene.HoldAsync();
+        Calls();
+        (await scene.RunAsync("run", "--cmd", "true")).ExitCode.ShouldBe(0);
+        Calls().ShouldBe(["ls --all", "exec --interactive"]);
+    }
+
+    [Fact]
+    public async Task A_command_is_the_person_without_privileges_and_can_only_use_the_door()
+    {
+        await using var scene = await Scene.CreateAsync(Engine.Apple, Person.Ordinary);
+        const string Script = """
+            id -u
+            grep -E '^(Cap|NoNewPrivs)' /proc/self/status
+            echo "secret=$HOST_SECRET"
+            touch /run/codexctl/door/x /run/codexctl/x /etc/codex/x /usr/local/bin/x 2>/dev/null && echo "wrote"
+            rm -f /run/codexctl/door/door.sock 2>/dev/null && echo "removed"
+            ls /run/codexctl/door
+            curl -s http://127.0.0.1:11434/api/version
+            """;
+
+        var outcome = await scene.RunAsync("run", "--cmd", "bash", "-c", Script);
+
+        outcome.Output.ShouldStartWith($"{Machine.OrdinaryId}\n", customMessage: outcome.ToString());
+        foreach (var set in (string[])["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"])
+        {
+            outcome.Output.ShouldContain($"{set}:\t0000000000000000\n");
+        }
+        outcome.Output.ShouldContain("NoNewPrivs:\t1\nsecret=\ndoor.sock\n{");
+        outcome.Error.ShouldNotContain("root-owned");
+    }
+
+    [Fact]
+    public async Task A_killed_box_ends_the_run_with_137()
+    {
+        await using var scene = await Scene.CreateAsync(Engine.Apple);
+        await using var run = await scene.HoldAsync();
+
+        await scene.KillBoxesAsync();
+
+        (await run.EndAsync()).ExitCode.ShouldBe(137);
+        await Scene.EventuallyAsync(() => scene.Background().Count == 0, "nothing is left");
+        (await scene.RunAsync("run", "--cmd", "true")).ExitCode.ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task A_folder_that_looks_root_owned_is_worked_in_as_root_without_capabilities_and_that_is_said_once()
+    {
+        await using var scene = await Scene.CreateAsync(Engine.Apple, Person.Ordinary);
+        // As shared folders look in the virtual machine.
+        Machine.Run("chown", "0:0", scene.Work).ExitCode.ShouldBe(0);
+
+        var first = await scene.RunAsync("run", "--cmd", "sh", "-c", "id -u; grep Cap /proc/self/status; echo x > made; echo $HOME");
+
+        first.ExitCode.ShouldBe(0, first.ToString());
+        first.Output.ShouldStartWith("0\n");
+        foreach (var set in (string[])["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"])
+        {
+            first.Output.ShouldContain($"{set}:\t0000000000000000");
+        }
+        first.Output.ShouldEndWith("/home/coder\n");
+        first.Error.ShouldContain("looks root-owned");
+        File.Exists(Path.Combine(scene.Work, "made")).ShouldBeTrue();
+        (await scene.RunAsync("run", "--cmd", "true")).Error.ShouldNotContain("root-owned");
+        Directory.EnumerateFileSystemEntries(scene.Work).Select(Path.GetFileName).ShouldBe(["made"]);
+    }
+
+    [Fact]
+    public async Task An_image_is_built_when_it_is_missing_and_the_builder_is_stopped_after()
+    {
+        await using var scene = await Scene.CreateAsync(Engine.Apple);
+        scene.Emulate("IMAGES", Machine.BaseImage);
+        scene.Emulate("BUILD_NETWORK", "host");
+
+        var outcome = await scene.RunAsync(new Call("run", "--cmd", "codex", "--version") { Limit = TimeSpan.FromMinutes(9) });
+
+        outcome.ExitCode.ShouldBe(0, outcome.ToString());
+        outcome.Error.ShouldContain("building the image codex: done");
+        outcome.Output.ShouldStartWith("codex-cli ");
+        var rows = (await scene.RunAsync("ls", "--json")).Output;
+        JsonNode.Parse(rows)!.AsArray().Single(row => (string?)row!["name"] == "buildkit")!["state"]!
+            .GetValue<string>()
+            .ShouldBe("stopped");
+    }
+
+    [Fact]
+    public async Task The_demo_works()
+    {
+        await using var scene = await Scene.CreateAsync(Engine.Apple);
+
+        var outcome = await scene.RunAsync(new Call("demo", "--json") { Limit = TimeSpan.FromMinutes(2) });
+
+        outcome.ExitCode.ShouldBe(0, outcome.ToString());
+        (await scene.ContainersAsync()).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task Line_feeds_of_a_full_screen_program_stay_line_feeds()
+    {
+        await using var scene = await Scene.CreateAsync(Engine.Apple);
+        var terminal = scene.OpenTerminal();
+        var before = terminal.Shell("stty -a").Output;
+        // A program that has made its terminal raw: a line feed goes down and not to the left.
+        var run = terminal.Begin("codexctl run --cmd bash -c 'stty raw; sleep 3; printf \"first\\nsecond\"; sleep 2; stty sane'");
+        terminal.WaitFor("second");
+
+        terminal.WaitFor(screen => screen.Split('\n').Any(line => line.StartsWith("     second", StringComparison.Ordinal)), "a staircase");
+
+        terminal.Ended(run).ExitCode.ShouldBe(0);
+        terminal.Shell("stty -a").Output.ShouldBe(before);
+    }
+
+    [Fact]
+    public async Task Someone_elses_pipe_is_not_left_non_blocking()
+    {
+        await using var scene = await Scene.CreateAsync(Engine.Apple);
+        var terminal = scene.OpenTerminal();
+
+        // Both commands share one end of the pipe, and the second sees what the first left. O_NONBLOCK is 04000.
+        var read = terminal.Shell("(sleep 6; echo late) | (codexctl run --cmd true; grep flags /proc/self/fdinfo/0)");
+
+        read.Output.ShouldNotContain("04000");
+        read.Output.ShouldContain("flags:");
+    }
+
+    private static string Name(Scene scene) => $"codex-{Path.GetFileName(scene.Work)}";
+}
