@@ -16,6 +16,7 @@ public sealed class App(HostEnvironment environment, Terminal.Terminal terminal,
     private CodexStore? _codex;
     private EngineSelection? _engines;
     private GatewayLauncher? _gateways;
+    private CodexctlSettings? _settings;
 
     public HostEnvironment Environment { get; } = environment;
 
@@ -29,6 +30,36 @@ public sealed class App(HostEnvironment environment, Terminal.Terminal terminal,
     public Passthrough Line { get; } = line;
 
     public Paths Paths { get; } = new(environment);
+
+    /// <summary>
+    /// The settings for the folder that the command works on. Commands that only look or clear away go on without a project file
+    /// that cannot be used: the box wrote it, and must not keep anybody from stopping it.
+    /// </summary>
+    /// <exception cref="UserError">A settings file or a variable is wrong.</exception>
+    public CodexctlSettings Settings => _settings ??= LoadSettings();
+
+    public SettingsLoader SettingsLoader => new(Environment, Paths);
+
+    /// <summary>The folder that a run would mount, resolved; as given where it does not exist.</summary>
+    public string Folder => Libc.ResolvePath(Line.Workdir ?? Directory.GetCurrentDirectory()) ?? Path.GetFullPath(Line.Workdir!);
+
+    private CodexctlSettings LoadSettings()
+    {
+        var settings = SettingsLoader.Load(Folder);
+        if (settings.Project.Problem is { } problem)
+        {
+            if (Line.Verb is "run" or "build" or "config" or "trust")
+            {
+                throw problem;
+            }
+            Terminal.Say($"{problem.Message} {problem.Why} Going on without that file.");
+        }
+        if (Line.Verb != "trust" && settings.Project.Notice is { } notice)
+        {
+            Terminal.Say(notice);
+        }
+        return settings;
+    }
 
     public CodexStore Codex => _codex ??= new CodexStore(Paths, Environment, Clock, CodexLock.Embedded.ForThisMachine());
 
@@ -47,7 +78,7 @@ public sealed class App(HostEnvironment environment, Terminal.Terminal terminal,
 
     /// <summary>The engine of `--engine`, else the setting's, else the first that answers.</summary>
     public Task<IContainerEngine> EngineAsync(string? asked, CancellationToken cancel) =>
-        Engines.ChooseAsync(asked, () => Bubblewrap().ProbeAsync(cancel), cancel);
+        Engines.ChooseAsync(asked ?? Settings.Engine, () => Bubblewrap().ProbeAsync(cancel), cancel);
 
     private BubblewrapEngine Bubblewrap() =>
         new(Paths, Processes, async cancel => (await CodexFilesAsync(cancel)).Root, OwnProgram.Current(), Clock);

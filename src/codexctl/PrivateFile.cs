@@ -6,6 +6,12 @@ public static class PrivateFile
     public static void Write(string path, ReadOnlySpan<byte> content)
     {
         Paths.MakePrivate(Path.GetDirectoryName(path)!);
+        Replace(path, content, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+    }
+
+    /// <summary>The same for a file that others may read, in a folder that is there.</summary>
+    public static void Replace(string path, ReadOnlySpan<byte> content, UnixFileMode mode)
+    {
         var temporary = $"{path}.{Guid.NewGuid():N}.tmp";
         try
         {
@@ -16,7 +22,7 @@ public static class PrivateFile
                     {
                         Mode = FileMode.CreateNew,
                         Access = FileAccess.Write,
-                        UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+                        UnixCreateMode = mode,
                     }
                 )
             )

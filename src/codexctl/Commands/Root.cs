@@ -22,6 +22,8 @@ public static class Root
             Demo.Create(app),
             Completion.Create(app),
             Reference.Create(app, () => Create(app)),
+            Config.Create(app),
+            Trust.Create(app),
             Doctor.Create(app),
             GatewayCommand.Create(app),
         };

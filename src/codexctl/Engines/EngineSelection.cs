@@ -4,7 +4,7 @@ using Codexctl.Settings;
 
 namespace Codexctl.Engines;
 
-/// <summary>Chooses the engine: the flag, else CODEXCTL_ENGINE, else the first that answers.</summary>
+/// <summary>Chooses the engine: the one that is asked for, else the first that answers.</summary>
 public sealed class EngineSelection(
     IProcesses processes,
     HostEnvironment environment,
@@ -16,14 +16,14 @@ public sealed class EngineSelection(
     /// <param name="bubblewrapProblem">Why bubblewrap cannot be used, or null when it can; asked only when nothing else answers.</param>
     public async Task<IContainerEngine> ChooseAsync(string? asked, Func<Task<UserError?>> bubblewrapProblem, CancellationToken cancel)
     {
-        if ((asked ?? environment["CODEXCTL_ENGINE"]) is { } name)
+        if (asked is { } name)
         {
             return engines.TryGetValue(name, out var named)
                 ? named()
                 : throw new UserError(
                     $"There is no engine named {name}.",
                     $"This version knows: {string.Join(", ", engines.Keys)}.",
-                    asked is null ? "Correct the variable CODEXCTL_ENGINE." : null,
+                    "Name another with --engine, or change the setting: codexctl config get engine",
                     ExitCodes.Usage
                 );
         }

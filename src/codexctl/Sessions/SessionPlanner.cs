@@ -9,8 +9,6 @@ public sealed record SessionPlan(string Name, bool Create, bool Start, string? N
 /// <summary>Decides what a run needs. Pure: request and what is there give the plan, or the error.</summary>
 public static class SessionPlanner
 {
-    public const string NamePrefix = "codex-";
-
     /// <summary>
     /// The names to ask the engine about, in one call: the folder's plain name and the one with its hash; only one when the
     /// person named it.
@@ -21,7 +19,7 @@ public static class SessionPlanner
         {
             return [name];
         }
-        var plain = ContainerNames.ForFolder(NamePrefix, request.Workdir.Path);
+        var plain = ContainerNames.ForFolder(request.NamePrefix, request.Workdir.Path);
         return request.Temporary
             ? [$"{plain}-{Guid.NewGuid().ToString("N")[..8]}"]
             : [plain, ContainerNames.WithHash(plain, request.Workdir.Path)];

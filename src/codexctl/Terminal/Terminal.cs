@@ -46,6 +46,13 @@ public sealed class Terminal
         }
     }
 
+    /// <summary>A question that is answered with yes or no; anything else is no. Ask only when <see cref="IsInteractive"/>.</summary>
+    public bool Ask(string question)
+    {
+        Quietly(_error, $"codexctl: {question} [y/N] ");
+        return Console.In.ReadLine()?.Trim().ToLowerInvariant() is "y" or "yes";
+    }
+
     /// <summary>What happened, why, and what to type.</summary>
     public void Fail(string what, string? why, string? mend)
     {

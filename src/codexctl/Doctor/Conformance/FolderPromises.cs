@@ -96,7 +96,7 @@ internal static class FolderPromises
     {
         var mark = Path.Combine(trial.Root, "of-the-host");
         await File.WriteAllTextAsync(mark, "secret");
-        var home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
+        var home = trial.PersonHome;
         var said = await trial.LookAsync(
             $$"""
             for path in '{{mark}}' '{{home}}/.ssh' '{{home}}/.config' '{{home}}/.docker' '{{home}}/.aws' /var/run/docker.sock /run/docker.sock \

@@ -67,6 +67,9 @@ internal sealed class Trial : IAsyncDisposable
 
     public string Id { get; }
 
+    /// <summary>The home of the person who tries the promises.</summary>
+    public string PersonHome => new HostEnvironment(_environment).Home;
+
     public string Root { get; }
 
     public static Trial Begin(string engine, TrialOptions options, TimeProvider clock) => new(engine, options, clock);
