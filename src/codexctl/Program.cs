@@ -14,13 +14,9 @@ if (args is ["box-init", ..])
 Libc.EnsureStandardStreams();
 var terminal = Terminal.FromConsole();
 var environment = HostEnvironment.FromProcess();
-var app = new App(
-    environment,
-    terminal,
-    new ProcessRunner(environment),
-    TimeProvider.System,
-    Passthrough.Split(args.Length == 0 ? ["--help"] : args)
-);
+var line = Passthrough.Split(args.Length == 0 ? ["--help"] : args);
+var talk = new TalkOptions(line.Parsed, terminal, TimeProvider.System);
+var app = new App(environment, terminal, talk.Watch(new ProcessRunner(environment)), TimeProvider.System, line);
 try
 {
     var parsed = Root.Create(app).Parse([.. app.Line.Parsed]);
@@ -66,4 +62,8 @@ catch (Exception error)
         "Please report it, with the file."
     );
     return Root.FailureCode(app.Line);
+}
+finally
+{
+    talk.Finish();
 }

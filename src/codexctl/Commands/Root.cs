@@ -1,12 +1,14 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 
 namespace Codexctl.Commands;
 
 /// <summary>The command tree: the words a person can type.</summary>
 public static class Root
 {
-    public static RootCommand Create(App app) =>
-        new("Codex on your own machine, in a box that can reach only what you allow")
+    public static RootCommand Create(App app)
+    {
+        var root = new RootCommand("Codex on your own machine, in a box that can reach only what you allow")
         {
             Run.Create(app),
             Exec.Create(app, "exec", root: false),
@@ -25,11 +27,19 @@ public static class Root
             Allow.Create(app, deny: false),
             Allow.Create(app, deny: true),
             Proxy.Create(app),
+            Completion.Create(app),
+            Reference.Create(app, () => Create(app)),
             Config.Create(app),
             Trust.Create(app),
             Doctor.Create(app),
             GatewayCommand.Create(app),
         };
+        // Without the forms of another system, which begin like paths.
+        root.Options.Remove(root.Options.OfType<HelpOption>().Single());
+        root.Options.Add(new HelpOption("--help", "-h"));
+        TalkOptions.AddTo(root);
+        return root.ShowInHelp();
+    }
 
     /// <summary>`run` and `exec` give 125 when they failed before their command ran, so that it cannot be taken for the command's own.</summary>
     public static int FailureCode(Passthrough line) =>

@@ -15,6 +15,9 @@ public sealed class Terminal
         (IsInteractive, TalksToPerson) = (isInteractive, talksToPerson);
     }
 
+    /// <summary>Nothing but data and errors (`--quiet`).</summary>
+    public bool Quiet { get; set; }
+
     /// <summary>Standard input and output are both terminals: a command can be given one of its own.</summary>
     public bool IsInteractive { get; }
 
@@ -47,10 +50,16 @@ public sealed class Terminal
     public void WriteLine(string text) => DataClosed |= !Quietly(_output, text + "\n");
 
     /// <summary>A sentence for the person.</summary>
-    public void Say(string text) => Quietly(_error, $"codexctl: {text}\n");
+    public void Say(string text) => Talk($"codexctl: {text}\n");
 
     /// <summary>Text for the person as it is.</summary>
-    public void Talk(string text) => Quietly(_error, text);
+    public void Talk(string text)
+    {
+        if (!Quiet)
+        {
+            Quietly(_error, text);
+        }
+    }
 
     /// <summary>Asks a question of yes or no, yes when only Enter is typed. Null when nobody is there to answer.</summary>
     public async Task<bool?> ConfirmAsync(string question, CancellationToken cancel)
