@@ -3,7 +3,8 @@ namespace Codexctl;
 /// <summary>Files that only their owner may read (0600), replaced as a whole: a reader sees the old or the new, never half of one.</summary>
 public static class PrivateFile
 {
-    public static void Write(string path, ReadOnlySpan<byte> content)
+    /// <param name="durable">On the disk before the old one is given up: for what cannot be made again.</param>
+    public static void Write(string path, ReadOnlySpan<byte> content, bool durable = false)
     {
         Paths.MakePrivate(Path.GetDirectoryName(path)!);
         var temporary = $"{path}.{Guid.NewGuid():N}.tmp";
@@ -22,6 +23,7 @@ public static class PrivateFile
             )
             {
                 file.Write(content);
+                file.Flush(flushToDisk: durable);
             }
             File.Move(temporary, path, overwrite: true);
         }
