@@ -4,13 +4,38 @@ namespace Codexctl.Auth;
 public enum LoginMode
 {
     /// <summary>The refresh token stays on the host; the box gets access tokens, which the gateway renews. The default.</summary>
-    Host,
+    AccessOnly,
 
     /// <summary>The whole auth.json, as the seed of this program did it; saved back when it changed.</summary>
-    Container,
+    Full,
 
     /// <summary>Nothing: the gateway puts the authorization on the requests.</summary>
     Broker,
+}
+
+/// <summary>The words for modes in settings and in a gateway's order.</summary>
+public static class LoginModes
+{
+    private static readonly Dictionary<string, LoginMode> _words = new(StringComparer.Ordinal)
+    {
+        ["access-only"] = LoginMode.AccessOnly,
+        ["full"] = LoginMode.Full,
+        ["broker"] = LoginMode.Broker,
+    };
+
+    public static string Word(this LoginMode mode) => _words.First(pair => pair.Value == mode).Key;
+
+    public static LoginMode? Find(string? word) => word is not null && _words.TryGetValue(word, out var mode) ? mode : null;
+
+    /// <exception cref="UserError">There is no mode of that name.</exception>
+    public static LoginMode Parse(string word, string source) =>
+        Find(word)
+        ?? throw new UserError(
+            $"There is no way to use a login named '{word}'.",
+            $"There are: {string.Join(", ", _words.Keys)}.",
+            $"Correct {source}.",
+            ExitCodes.Usage
+        );
 }
 
 /// <summary>What is to be done with the login that a box has.</summary>
@@ -33,7 +58,7 @@ public static class LoginRules
     /// </summary>
     public static AuthDocument? ForBox(AuthDocument stored, AuthDocument? inBox, LoginMode mode)
     {
-        if (mode == LoginMode.Host && stored.Kind == LoginKind.ChatGpt)
+        if (mode == LoginMode.AccessOnly && stored.Kind == LoginKind.ChatGpt)
         {
             var wanted = stored.WithoutRefreshToken();
             return wanted.SameBytes(inBox) ? null : wanted;

@@ -9,8 +9,9 @@ namespace Codexctl.Auth;
 /// Renews the stored login at its issuer. The refresh token is good for one use: whoever renews holds the vault's lock from reading it to
 /// storing the next one, so that of many runs one renews and the others find what it got.
 /// </summary>
-/// <param name="http">Made for this and disposed here.</param>
-public sealed class TokenRefresher(LoginVault vault, HostEnvironment environment, TimeProvider clock, HttpMessageHandler http) : IDisposable
+/// <param name="http">Made when it is needed, disposed here.</param>
+public sealed class TokenRefresher(LoginVault vault, HostEnvironment environment, TimeProvider clock, Func<HttpMessageHandler> http)
+    : IDisposable
 {
     /// <summary>Codex's own variable: another address of the token endpoint (a company's, or a test's).</summary>
     public const string AddressVariable = "CODEX_REFRESH_TOKEN_URL_OVERRIDE";
@@ -21,7 +22,7 @@ public sealed class TokenRefresher(LoginVault vault, HostEnvironment environment
     private const int LargestAnswer = 256 * 1024;
     private static readonly TimeSpan _limit = TimeSpan.FromSeconds(30);
 
-    private readonly HttpMessageInvoker _http = new(http);
+    private readonly Lazy<HttpMessageInvoker> _http = new(() => new HttpMessageInvoker(http()));
 
     /// <summary>The login with an access token that lasts for a while, and is not <paramref name="refused"/>.</summary>
     /// <param name="refused">The access token that somebody found to be no good; null when it is only about its age.</param>
@@ -45,7 +46,13 @@ public sealed class TokenRefresher(LoginVault vault, HostEnvironment environment
     public static UserError NoLogin() =>
         new("You are not signed in to OpenAI.", "No login is stored on this machine.", "Sign in: codexctl auth", ExitCodes.SignInNeeded);
 
-    public void Dispose() => _http.Dispose();
+    public void Dispose()
+    {
+        if (_http.IsValueCreated)
+        {
+            _http.Value.Dispose();
+        }
+    }
 
     private bool IsGood(AuthDocument login, string? refused) =>
         login.Kind != LoginKind.ChatGpt
@@ -62,7 +69,7 @@ public sealed class TokenRefresher(LoginVault vault, HostEnvironment environment
         {
             using var request = new HttpRequestMessage(HttpMethod.Post, address) { Content = Body(login) };
             request.Headers.TryAddWithoutValidation("Accept", "application/json");
-            using var response = await _http.SendAsync(request, limit.Token);
+            using var response = await _http.Value.SendAsync(request, limit.Token);
             status = response.StatusCode;
             answer = await ReadAsync(response.Content, limit.Token);
         }

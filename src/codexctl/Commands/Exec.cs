@@ -48,7 +48,13 @@ public static class Exec
         var shell = app.Environment["CODEX_SHELL"] ?? "bash";
         var command = app.Line.Rest.Count == 0 ? BoxCommand.Shell(shell) : BoxCommand.Typed(app.Line.Rest, shell);
         var last = app.Gateways.LastOrder(engine.Name, container.Name);
-        var request = ExistingContainer.Request(container, last, app.Environment);
+        var request = ExistingContainer.Request(
+            container,
+            last,
+            app.Environment,
+            starts: false,
+            app.Paths.Container(engine.Name, container.Name)
+        );
         await using var session = await app.Sessions(engine).JoinAsync(container, last, request, cancel);
         var code = await session.AttachAsync(command, app.Terminal.IsInteractive, root);
         await session.FinishAsync(CancellationToken.None);

@@ -22,6 +22,7 @@ public static class GatewayCommand
                     app.Paths,
                     app.Gateways,
                     app.Environment,
+                    app.LoginsAsync,
                     chosen,
                     parsed.GetRequiredValue(container),
                     app.Clock,

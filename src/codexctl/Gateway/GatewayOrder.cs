@@ -9,19 +9,23 @@ namespace Codexctl.Gateway;
 /// <param name="Allow">Allow list entries as typed.</param>
 /// <param name="Temporary">The container is removed at the end.</param>
 /// <param name="Scripted">The built-in scripted model answers instead of a server (`demo`).</param>
+/// <param name="Login">How the box uses the OpenAI login (see <see cref="Auth.LoginModes"/>); null for the local model.</param>
 public sealed record GatewayOrder(
     string Engine,
     string Container,
     string ModelUrl,
     IReadOnlyList<string> Allow,
     bool Temporary,
-    bool Scripted
+    bool Scripted,
+    string? Login = null
 );
 
 /// <summary>A line from a front end to its gateway.</summary>
 /// <param name="Do">join, finish or stop.</param>
 /// <param name="Session">The run's name (join).</param>
 /// <param name="Kill">The front end ended by a signal; whatever is left of its command is to be ended too (finish).</param>
+/// <param name="Login">As in the order (join): runs that use OpenAI and runs that do not are never in one box.</param>
+/// <param name="Key">What the run's requests to the broker carry (join). A secret of the box, worth nothing outside of it.</param>
 /// <param name="Again">The gateway that the run joined first has died: what went through it is not counted here (join).</param>
 public sealed record ControlRequest(
     string Do,
@@ -29,7 +33,9 @@ public sealed record ControlRequest(
     string? ModelUrl = null,
     IReadOnlyList<string>? Allow = null,
     bool Kill = false,
-    bool Again = false
+    bool Again = false,
+    string? Login = null,
+    string? Key = null
 );
 
 /// <summary>The gateway's answer, a line.</summary>
@@ -40,6 +46,7 @@ public sealed record ControlRequest(
 /// The last line: the container is stopped, or it could not be and <paramref name="Error"/> says why. A run that was still on gets its
 /// receipt here.
 /// </param>
+/// <param name="Notice">Something that the person should know, that is no failure of the run.</param>
 public sealed record ControlReply(
     bool Ok,
     string? Error = null,
@@ -47,7 +54,8 @@ public sealed record ControlReply(
     Receipt? Receipt = null,
     bool Kept = false,
     bool Stopping = false,
-    bool Ended = false
+    bool Ended = false,
+    string? Notice = null
 );
 
 [JsonSourceGenerationOptions(

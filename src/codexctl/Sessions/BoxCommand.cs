@@ -11,10 +11,14 @@ public static class BoxCommand
     /// <summary>Codex on the local model: `codex --profile gpt-oss …`.</summary>
     /// <param name="model">`--model`; null for the profile's own.</param>
     /// <param name="arguments">What the person gave after `--`.</param>
-    public static IReadOnlyList<string> Codex(string? model, IReadOnlyList<string> arguments)
+    /// <param name="online">With OpenAI's models: no profile.</param>
+    public static IReadOnlyList<string> Codex(string? model, IReadOnlyList<string> arguments, bool online = false)
     {
         List<string> command = ["codex"];
-        if (!arguments.Any(argument => argument is "--profile" or "-p" || argument.StartsWith("--profile=", StringComparison.Ordinal)))
+        if (
+            !online
+            && !arguments.Any(argument => argument is "--profile" or "-p" || argument.StartsWith("--profile=", StringComparison.Ordinal))
+        )
         {
             command.AddRange(["--profile", DefaultProfile]);
         }

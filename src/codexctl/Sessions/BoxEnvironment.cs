@@ -1,4 +1,6 @@
+using Codexctl.Auth;
 using Codexctl.Engines;
+using Codexctl.Gateway.Login;
 using Codexctl.Settings;
 
 namespace Codexctl.Sessions;
@@ -8,7 +10,13 @@ public static class BoxEnvironment
 {
     private static readonly string[] _fromHost = ["TERM", "COLORTERM", "NO_COLOR", "TZ"];
 
-    public static IReadOnlyDictionary<string, string> For(HostEnvironment host, BoxNetwork network)
+    public static IReadOnlyDictionary<string, string> For(
+        HostEnvironment host,
+        BoxNetwork network,
+        LoginMode? login = null,
+        bool signsIn = false,
+        bool certificates = false
+    )
     {
         var variables = new Dictionary<string, string>(StringComparer.Ordinal)
         {
@@ -17,7 +25,7 @@ public static class BoxEnvironment
             ["LOGNAME"] = "coder",
             ["SHELL"] = "/bin/bash",
             ["LANG"] = "C.UTF-8",
-            ["CODEX_HOME"] = Box.LocalCodexHome,
+            ["CODEX_HOME"] = login is null && !signsIn ? Box.LocalCodexHome : Box.OnlineCodexHome,
         };
         foreach (var name in _fromHost)
         {
@@ -25,6 +33,15 @@ public static class BoxEnvironment
             {
                 variables[name] = value;
             }
+        }
+        if (login is LoginMode.AccessOnly or LoginMode.Full)
+        {
+            // The host renews the tokens for all boxes: the refresh token is good for one use.
+            variables[TokenRefresher.AddressVariable] = $"http://127.0.0.1:{Box.ModelPort}{BoxLogin.TokenPath}";
+        }
+        if (certificates)
+        {
+            variables[OpenAiHttp.CertificateVariable] = Box.Certificates;
         }
         if (network == BoxNetwork.None)
         {

@@ -1,4 +1,5 @@
 using System.Text;
+using Codexctl.Auth;
 using Codexctl.Engines;
 using Codexctl.Models;
 
@@ -12,12 +13,29 @@ public static class BoxFiles
         var profiles = Path.Combine(files.CodexConfig, "profiles");
         MakeReadable(files.CodexConfig);
         MakeReadable(profiles);
-        Write(Path.Combine(files.CodexConfig, "config.toml"), CodexConfiguration.Local(new LocalCodex(request.Model)));
+        Write(Path.Combine(files.CodexConfig, "config.toml"), Configuration(request));
+        var certificates = Path.Combine(files.CodexConfig, Path.GetFileName(Box.Certificates));
+        if (request.Certificates is { } pem)
+        {
+            Write(certificates, pem);
+        }
+        else
+        {
+            File.Delete(certificates);
+        }
         foreach (var (name, text) in CodexConfiguration.Profiles())
         {
             Write(Path.Combine(profiles, name), text);
         }
     }
+
+    private static string Configuration(RunRequest request) =>
+        request switch
+        {
+            { Login: LoginMode.Broker } => CodexConfiguration.Brokered($"http://127.0.0.1:{Box.ModelPort}/v1", Box.KeyVariable),
+            { Login: null, SignsIn: false } => CodexConfiguration.Local(new LocalCodex(request.Model)),
+            _ => CodexConfiguration.Online(),
+        };
 
     private static void Write(string path, string text) => Write(path, Encoding.UTF8.GetBytes(text));
 

@@ -1,3 +1,4 @@
+using Codexctl.Auth;
 using Codexctl.Engines;
 using Codexctl.Gateway;
 using Codexctl.Models;
@@ -9,8 +10,18 @@ namespace Codexctl.Sessions;
 /// <summary>A request that asks for a container exactly as it is, read back from its labels.</summary>
 internal static class ExistingContainer
 {
-    public static RunRequest Request(ContainerInfo container, GatewayOrder? last, HostEnvironment environment) =>
-        new()
+    /// <param name="starts">The container is to be started: always for the local model. Else it runs, as the last order says.</param>
+    public static RunRequest Request(
+        ContainerInfo container,
+        GatewayOrder? last,
+        HostEnvironment environment,
+        bool starts,
+        ContainerPaths files
+    )
+    {
+        var login = starts ? null : LoginModes.Find(last?.Login);
+        var certificates = login is not null && File.Exists(Path.Combine(files.CodexConfig, Path.GetFileName(Box.Certificates)));
+        return new()
         {
             Workdir = new Workdir(WorkdirLabel.Read(container)!, []),
             StateId = container.Label(ContainerLabels.State) ?? "",
@@ -22,9 +33,11 @@ internal static class ExistingContainer
             ModelUrl = last is not null ? new Uri(last.ModelUrl) : ModelServerAddress.Resolve(null, environment),
             Allow = last?.Allow ?? [],
             Command = [],
-            Environment = BoxEnvironment.For(environment, Network(container)),
+            Environment = BoxEnvironment.For(environment, Network(container), login, certificates: certificates),
+            Login = login,
             Model = BoxCommand.DefaultModel,
         };
+    }
 
     private static BoxNetwork Network(ContainerInfo container) =>
         container.Label(ContainerLabels.Network) == "full" ? BoxNetwork.Full : BoxNetwork.None;

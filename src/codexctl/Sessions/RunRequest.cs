@@ -1,3 +1,4 @@
+using Codexctl.Auth;
 using Codexctl.Engines;
 
 namespace Codexctl.Sessions;
@@ -44,6 +45,15 @@ public sealed record RunRequest
 
     /// <summary>The built-in scripted model answers instead of a server (`demo`).</summary>
     public bool Scripted { get; init; }
+
+    /// <summary>How the box uses the OpenAI login; null for the local model.</summary>
+    public LoginMode? Login { get; init; }
+
+    /// <summary>The box is there to sign in: it has no login and gets none.</summary>
+    public bool SignsIn { get; init; }
+
+    /// <summary>Further certificate authorities for Codex's connections, as PEM; null for none.</summary>
+    public string? Certificates { get; init; }
 
     /// <summary>The model that Codex begins with; `--model` or the profile's.</summary>
     public required string Model { get; init; }

@@ -25,6 +25,9 @@ public sealed class Session(
 
     public string Container { get; } = container;
 
+    /// <summary>What the person should know, after the finish.</summary>
+    public string? Notice { get; private set; }
+
     /// <summary>Hands the terminal (or the pipes) to a command; returns its exit code.</summary>
     public async Task<int> AttachAsync(IReadOnlyList<string> command, bool terminal, bool root = false)
     {
@@ -37,7 +40,7 @@ public sealed class Session(
 
     /// <summary>Runs a command without a terminal and collects what it says.</summary>
     public Task<ProcessResult> CaptureAsync(IReadOnlyList<string> command, TimeSpan limit, CancellationToken cancel) =>
-        engine.CaptureAsync(Exec(command, terminal: false, root: false), limit, cancel);
+        engine.CaptureAsync(Exec(command, terminal: false, root: false), limit, cancel: cancel);
 
     /// <summary>Gives the lease back; the last one out waits until the container is stopped.</summary>
     public async Task<Receipt> FinishAsync(CancellationToken cancel = default)
@@ -48,6 +51,7 @@ public sealed class Session(
         {
             await stopAlone(end.Problem);
         }
+        Notice = end.Notice;
         return end.Receipt;
     }
 
@@ -68,5 +72,10 @@ public sealed class Session(
     }
 
     private ExecSpec Exec(IReadOnlyList<string> command, bool terminal, bool root) =>
-        new(Container, command, request.User, root, terminal, request.Environment, name);
+        new(Container, command, request.User, root, terminal, Environment(), name);
+
+    private IReadOnlyDictionary<string, string> Environment() =>
+        link.Key is { } key
+            ? new Dictionary<string, string>(request.Environment, StringComparer.Ordinal) { [Box.KeyVariable] = key }
+            : request.Environment;
 }

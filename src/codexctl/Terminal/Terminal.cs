@@ -20,13 +20,32 @@ public sealed class Terminal
     /// <summary>Standard error is a terminal: progress can be drawn there.</summary>
     public bool TalksToPerson { get; }
 
+    /// <summary>Standard output is a terminal: whatever is written there can be seen.</summary>
+    public bool WritesToPerson { get; init; }
+
+    /// <summary>Standard input is a terminal.</summary>
+    public bool ReadsFromPerson { get; init; }
+
     public static Terminal FromConsole() =>
         new(
             new StreamWriter(Console.OpenStandardOutput(), new UTF8Encoding(false), 4096) { AutoFlush = true },
             new StreamWriter(Console.OpenStandardError(), new UTF8Encoding(false), 1024) { AutoFlush = true },
             !Console.IsInputRedirected && !Console.IsOutputRedirected,
             !Console.IsErrorRedirected
-        );
+        )
+        {
+            WritesToPerson = !Console.IsOutputRedirected,
+            ReadsFromPerson = !Console.IsInputRedirected,
+        };
+
+    /// <summary>Standard input to its end, but not more than a number of bytes.</summary>
+    public static async Task<string> ReadAllAsync(int most, CancellationToken cancel)
+    {
+        await using var input = Console.OpenStandardInput();
+        var buffer = new byte[most];
+        var length = await input.ReadAtLeastAsync(buffer, most, throwOnEndOfStream: false, cancel);
+        return Encoding.UTF8.GetString(buffer, 0, length);
+    }
 
     /// <summary>Data, with a line end.</summary>
     public void WriteLine(string text) => Quietly(_output, text + "\n");

@@ -9,27 +9,27 @@ public class LoginRulesTests
     private static readonly AuthDocument _key = AuthDocument.ForApiKey("sk-1");
 
     [Fact]
-    public void A_box_without_a_login_gets_the_stored_one() => LoginRules.ForBox(_stored, null, LoginMode.Container).ShouldBe(_stored);
+    public void A_box_without_a_login_gets_the_stored_one() => LoginRules.ForBox(_stored, null, LoginMode.Full).ShouldBe(_stored);
 
     [Fact]
-    public void A_box_that_has_it_gets_nothing() => LoginRules.ForBox(_stored, Logins.ChatGpt(), LoginMode.Container).ShouldBeNull();
+    public void A_box_that_has_it_gets_nothing() => LoginRules.ForBox(_stored, Logins.ChatGpt(), LoginMode.Full).ShouldBeNull();
 
     [Fact]
     public void Another_token_or_another_time_is_replaced()
     {
-        LoginRules.ForBox(_stored, Logins.ChatGpt(refresh: "rt_0"), LoginMode.Container).ShouldBe(_stored);
-        LoginRules.ForBox(_stored, Logins.ChatGpt(time: "2026-11-22T09:00:00Z"), LoginMode.Container).ShouldBe(_stored);
-        LoginRules.ForBox(_stored, _key, LoginMode.Container).ShouldBe(_stored);
+        LoginRules.ForBox(_stored, Logins.ChatGpt(refresh: "rt_0"), LoginMode.Full).ShouldBe(_stored);
+        LoginRules.ForBox(_stored, Logins.ChatGpt(time: "2026-11-22T09:00:00Z"), LoginMode.Full).ShouldBe(_stored);
+        LoginRules.ForBox(_stored, _key, LoginMode.Full).ShouldBe(_stored);
     }
 
     [Fact]
     public void In_host_mode_the_refresh_token_never_goes_in()
     {
-        var sent = LoginRules.ForBox(_stored, _stored, LoginMode.Host)!;
+        var sent = LoginRules.ForBox(_stored, _stored, LoginMode.AccessOnly)!;
 
         sent.Text().ShouldNotContain("rt_1");
         sent.AccessToken.ShouldBe(_stored.AccessToken);
-        LoginRules.ForBox(_stored, sent, LoginMode.Host).ShouldBeNull();
+        LoginRules.ForBox(_stored, sent, LoginMode.AccessOnly).ShouldBeNull();
     }
 
     [Fact]

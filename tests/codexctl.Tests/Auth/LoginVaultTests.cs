@@ -19,7 +19,7 @@ public sealed class LoginVaultTests : IDisposable
     private LoginVault Vault => new(_store, _folder.Path, TimeProvider.System);
 
     private TokenRefresher Refresher(LoginVault vault, params (string Name, string Value)[] environment) =>
-        new(vault, new HostEnvironment(environment.ToDictionary(pair => pair.Name, pair => pair.Value)), _clock, _issuer);
+        new(vault, new HostEnvironment(environment.ToDictionary(pair => pair.Name, pair => pair.Value)), _clock, () => _issuer);
 
     public void Dispose()
     {

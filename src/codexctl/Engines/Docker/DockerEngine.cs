@@ -60,8 +60,8 @@ public sealed class DockerEngine(IProcesses processes) : IImageEngine
 
     public Task<int> ExecAsync(ExecSpec spec) => processes.AttachAsync(ExecCommand(spec));
 
-    public Task<ProcessResult> CaptureAsync(ExecSpec spec, TimeSpan limit, CancellationToken cancel = default) =>
-        processes.CaptureAsync(ExecCommand(spec), limit, cancel: cancel);
+    public Task<ProcessResult> CaptureAsync(ExecSpec spec, TimeSpan limit, string? input = null, CancellationToken cancel = default) =>
+        processes.CaptureAsync(ExecCommand(spec), limit, input, cancel);
 
     public Task KillSessionAsync(string container, string session, CancellationToken cancel = default) =>
         GoneIsFineAsync(["exec", "--user", "0:0", container, Box.Enter, "--kill", session], cancel);
