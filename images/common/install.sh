@@ -3,8 +3,8 @@
 # Installs the packages of the recipe and what every box needs, and makes the user `coder`.
 set -eu
 
-# socat carries the door, setpriv (util-linux) drops privileges.
-set -- "$@" util-linux socat ca-certificates
+# socat carries the door, nft closes the network around a door over TCP, setpriv (util-linux) drops privileges.
+set -- "$@" util-linux socat nftables ca-certificates
 
 if command -v apk >/dev/null 2>&1; then
     apk add --no-cache "$@" setpriv

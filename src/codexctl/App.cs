@@ -19,6 +19,7 @@ public sealed class App(HostEnvironment environment, Terminal.Terminal terminal,
     private EngineSelection? _engines;
     private GatewayLauncher? _gateways;
     private LoginVault? _logins;
+    private CodexctlSettings? _settings;
 
     public HostEnvironment Environment { get; } = environment;
 
@@ -33,6 +34,36 @@ public sealed class App(HostEnvironment environment, Terminal.Terminal terminal,
 
     public Paths Paths { get; } = new(environment);
 
+    /// <summary>
+    /// The settings for the folder that the command works on. Commands that only look or clear away go on without a project file
+    /// that cannot be used: the box wrote it, and must not keep anybody from stopping it.
+    /// </summary>
+    /// <exception cref="UserError">A settings file or a variable is wrong.</exception>
+    public CodexctlSettings Settings => _settings ??= LoadSettings();
+
+    public SettingsLoader SettingsLoader => new(Environment, Paths);
+
+    /// <summary>The folder that a run would mount, resolved; as given where it does not exist.</summary>
+    public string Folder => Libc.ResolvePath(Line.Workdir ?? Directory.GetCurrentDirectory()) ?? Path.GetFullPath(Line.Workdir!);
+
+    private CodexctlSettings LoadSettings()
+    {
+        var settings = SettingsLoader.Load(Folder);
+        if (settings.Project.Problem is { } problem)
+        {
+            if (Line.Verb is "run" or "build" or "config" or "trust")
+            {
+                throw problem;
+            }
+            Terminal.Say($"{problem.Message} {problem.Why} Going on without that file.");
+        }
+        if (Line.Verb != "trust" && settings.Project.Notice is { } notice)
+        {
+            Terminal.Say(notice);
+        }
+        return settings;
+    }
+
     public CodexStore Codex => _codex ??= new CodexStore(Paths, Environment, Clock, CodexLock.Embedded.ForThisMachine());
 
     public GatewayLauncher Gateways => _gateways ??= new GatewayLauncher(Processes, Paths, Self.Command, Clock);
@@ -40,13 +71,12 @@ public sealed class App(HostEnvironment environment, Terminal.Terminal terminal,
     public CredentialStores Stores => new(Environment, Processes, Paths.Login, Clock);
 
     /// <summary>The stored OpenAI login, in the store that was chosen or is found.</summary>
-    public async Task<LoginVault> LoginsAsync() => _logins ??= new LoginVault(await Stores.ChooseAsync(asked: null), Paths.Login, Clock);
+    public async Task<LoginVault> LoginsAsync() =>
+        _logins ??= new LoginVault(await Stores.ChooseAsync(Settings.AuthStore), Paths.Login, Clock);
 
-    /// <summary>How boxes use the login: `--broker`, else CODEXCTL_AUTH_MODE, else the one that keeps the refresh token here.</summary>
+    /// <summary>How boxes use the login: `--broker`, else the setting `auth.mode`.</summary>
     public LoginMode LoginMode(bool broker) =>
-        broker ? Auth.LoginMode.Broker
-        : Environment["CODEXCTL_AUTH_MODE"] is { } word ? LoginModes.Parse(word, "the variable CODEXCTL_AUTH_MODE")
-        : Auth.LoginMode.AccessOnly;
+        broker ? Auth.LoginMode.Broker : LoginModes.Parse(Settings.AuthMode, "the setting auth.mode");
 
     public TokenRefresher Refresher(LoginVault vault) => new(vault, Environment, Clock, () => OpenAiHttp.Handler(Environment));
 
@@ -56,14 +86,53 @@ public sealed class App(HostEnvironment environment, Terminal.Terminal terminal,
             Environment,
             new Dictionary<string, Func<IContainerEngine>>(StringComparer.Ordinal)
             {
-                ["docker"] = () => new DockerEngine(Processes),
+                ["docker"] = Docker,
+                ["podman"] = Podman,
                 [BubblewrapEngine.EngineName] = Bubblewrap,
             }
         );
 
     /// <summary>The engine of `--engine`, else the setting's, else the first that answers.</summary>
     public Task<IContainerEngine> EngineAsync(string? asked, CancellationToken cancel) =>
-        Engines.ChooseAsync(asked, () => Bubblewrap().ProbeAsync(cancel), cancel);
+        Engines.ChooseAsync(asked ?? Settings.Engine, () => Bubblewrap().ProbeAsync(cancel), cancel);
+
+    /// <summary>The setting `strict`: what would take a guarantee away is refused, not told.</summary>
+    public bool Strict => Settings.Strict;
+
+    private DockerEngine Docker()
+    {
+        var mac = OperatingSystem.IsMacOS();
+        var cannot = DockerEndpoint.WhyDockerCannot(Environment, mac, Read);
+        var machine = mac || cannot?.Contains("virtual machine", StringComparison.Ordinal) == true;
+        return new DockerEngine(Processes, DockerDialect.Docker(HasSelinux, machine), new EngineDoor(cannot, HasTcp: true));
+    }
+
+    private DockerEngine Podman()
+    {
+        var mac = OperatingSystem.IsMacOS();
+        var cannot = DockerEndpoint.WhyPodmanCannot(Environment, mac);
+        // On Linux the bridge has no address before the first container is on it, and for an ordinary user none at all.
+        return new DockerEngine(
+            Processes,
+            DockerDialect.Podman(rootless: Libc.GetUserId() != 0, HasSelinux, mac),
+            new EngineDoor(cannot, HasTcp: mac)
+        );
+    }
+
+    private static string? Read(string file)
+    {
+        try
+        {
+            return File.ReadAllText(file);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // Not there, or not for us: then it is not in force for docker's client either.
+            return null;
+        }
+    }
+
+    private static bool HasSelinux => File.Exists("/sys/fs/selinux/enforce");
 
     private BubblewrapEngine Bubblewrap() =>
         new(Paths, Processes, async cancel => (await CodexFilesAsync(cancel)).Root, OwnProgram.Current(), Clock);
@@ -94,6 +163,7 @@ public sealed class App(HostEnvironment environment, Terminal.Terminal terminal,
             )
             {
                 Clock = Clock,
+                Strict = Strict,
             }
         );
 }

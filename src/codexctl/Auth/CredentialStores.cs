@@ -10,12 +10,11 @@ public sealed class CredentialStores(HostEnvironment environment, IProcesses pro
 
     private string Mark => Path.Combine(folder, "store");
 
-    /// <param name="asked">Of the setting `auth.store`; CODEXCTL_AUTH_STORE is over it.</param>
+    /// <param name="name">Of the setting `auth.store`; `auto` takes the one that has the login, or the best that is here.</param>
     /// <exception cref="UserError">There is no store of that name.</exception>
-    public async Task<ICredentialStore> ChooseAsync(string? asked)
+    public async Task<ICredentialStore> ChooseAsync(string name)
     {
-        var name = environment["CODEXCTL_AUTH_STORE"] ?? asked;
-        if (name is null or "auto")
+        if (name == "auto")
         {
             name = Remembered() ?? await DetectAsync();
         }

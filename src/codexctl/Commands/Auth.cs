@@ -5,14 +5,13 @@ using Codexctl.Engines;
 using Codexctl.Models;
 using Codexctl.Processes;
 using Codexctl.Sessions;
+using Codexctl.Settings;
 
 namespace Codexctl.Commands;
 
 /// <summary>`codexctl auth`: signs in to OpenAI and keeps the login; `auth status`, `auth logout`.</summary>
 public static class Auth
 {
-    private const string NamePrefix = "codex-openai-auth-";
-
     public static Command Create(App app)
     {
         var command = new Command("auth", "Sign in to OpenAI in a throwaway box, and keep the login in the system's store");
@@ -80,14 +79,14 @@ public static class Auth
         {
             Workdir = new Workdir(Directory.GetCurrentDirectory(), []),
             StateId = app.Paths.StateId,
-            Name = name ?? ContainerNames.ForFolder(NamePrefix, Directory.GetCurrentDirectory()),
-            Image = image ?? ImageMaking.Default,
+            Name = name ?? ContainerNames.ForFolder(app.Settings.AuthNamePrefix, Directory.GetCurrentDirectory()),
+            Image = image ?? app.Settings.DefaultImage,
             User = new BoxUser(Libc.GetUserId(), Libc.GetGroupId()),
             ModelUrl = ModelServerAddress.Default,
             Command = [],
             Environment = BoxEnvironment.For(app.Environment, BoxNetwork.None, signsIn: true, certificates: certificates is not null),
             Terminal = app.Terminal.IsInteractive,
-            Model = BoxCommand.DefaultModel,
+            Model = CodexctlSettings.GptOss.Model ?? "",
             Certificates = certificates,
         };
         var code = await new SignIn(engine, app.Sessions(engine), vault).RunAsync(request, issuer, cancel);

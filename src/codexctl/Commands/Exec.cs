@@ -45,13 +45,14 @@ public static class Exec
                 ExitCodes.BeforeCommand
             );
         }
-        var shell = app.Environment["CODEX_SHELL"] ?? "bash";
+        var shell = app.Settings.DefaultShell;
         var command = app.Line.Rest.Count == 0 ? BoxCommand.Shell(shell) : BoxCommand.Typed(app.Line.Rest, shell);
         var last = app.Gateways.LastOrder(engine.Name, container.Name);
         var request = ExistingContainer.Request(
             container,
             last,
             app.Environment,
+            app.Settings,
             starts: false,
             app.Paths.Container(engine.Name, container.Name)
         );

@@ -44,8 +44,8 @@ internal static class ImageMaking
         // For machines that cannot reach the usual base image, or whose builds need the host's network.
         options = options with
         {
-            Base = options.Base ?? app.Environment["CODEXCTL_BASE_IMAGE"],
-            Network = options.Network ?? app.Environment["CODEXCTL_BUILD_NETWORK"],
+            Base = options.Base ?? app.Settings.BuildBase,
+            Network = options.Network ?? app.Settings.BuildNetwork,
         };
         var log = Path.Combine(Paths.MakePrivate(app.Paths.BuildLogs), $"{recipe.Name}.log");
         var tail = new Queue<string>();

@@ -99,7 +99,7 @@ public static class KeychainCommand
         command.SetAction(
             async (parsed, cancel) =>
             {
-                if (app.Terminal.WritesToPerson && !parsed.GetValue(show))
+                if (app.Terminal.DrawsOutput && !parsed.GetValue(show))
                 {
                     throw new UserError(
                         "The login is a secret, and this would print it to a terminal.",

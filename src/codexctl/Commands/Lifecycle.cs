@@ -86,7 +86,14 @@ public static class Lifecycle
         var runs = app.Sessions(engine);
         var last = app.Gateways.LastOrder(engine.Name, container.Name);
         return runs.StartAsync(
-            ExistingContainer.Request(container, last, app.Environment, starts: true, app.Paths.Container(engine.Name, container.Name)),
+            ExistingContainer.Request(
+                container,
+                last,
+                app.Environment,
+                app.Settings,
+                starts: true,
+                app.Paths.Container(engine.Name, container.Name)
+            ),
             cancel
         );
     }

@@ -20,6 +20,13 @@ public static class Root
             Auth.Create(app),
             KeychainCommand.Create(app),
             Demo.Create(app),
+            Log.Create(app),
+            ReceiptCommand.Create(app),
+            Stats.Create(app),
+            Proxy.Create(app),
+            Config.Create(app),
+            Trust.Create(app),
+            Doctor.Create(app),
             GatewayCommand.Create(app),
         };
 

@@ -290,7 +290,16 @@ public sealed class GatewayLink : IAsyncDisposable
     )
     {
         await socket.TrySendAsync(
-            new ControlRequest("join", session, order.ModelUrl, order.Allow, Again: again, Login: order.Login, Key: key)
+            new ControlRequest(
+                "join",
+                session,
+                order.ModelUrl,
+                order.Allow,
+                Again: again,
+                Record: order.Record,
+                Login: order.Login,
+                Key: key
+            )
         );
         ControlReply? reply;
         try

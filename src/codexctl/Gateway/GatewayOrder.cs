@@ -9,6 +9,9 @@ namespace Codexctl.Gateway;
 /// <param name="Allow">Allow list entries as typed.</param>
 /// <param name="Temporary">The container is removed at the end.</param>
 /// <param name="Scripted">The built-in scripted model answers instead of a server (`demo`).</param>
+/// <param name="Listen">The address for a door over TCP, beside the socket; null for none.</param>
+/// <param name="Record">Bodies are recorded too.</param>
+/// <param name="Workdir">The folder on the host, by which its records are found.</param>
 /// <param name="Login">How the box uses the OpenAI login (see <see cref="Auth.LoginModes"/>); null for the local model.</param>
 public sealed record GatewayOrder(
     string Engine,
@@ -17,6 +20,9 @@ public sealed record GatewayOrder(
     IReadOnlyList<string> Allow,
     bool Temporary,
     bool Scripted,
+    string? Listen = null,
+    bool Record = false,
+    string? Workdir = null,
     string? Login = null
 );
 
@@ -26,6 +32,7 @@ public sealed record GatewayOrder(
 /// <param name="Kill">The front end ended by a signal; whatever is left of its command is to be ended too (finish).</param>
 /// <param name="Login">As in the order (join): runs that use OpenAI and runs that do not are never in one box.</param>
 /// <param name="Key">What the run's requests to the broker carry (join). A secret of the box, worth nothing outside of it.</param>
+/// <param name="Record">Bodies are recorded from now on (join).</param>
 /// <param name="Again">The gateway that the run joined first has died: what went through it is not counted here (join).</param>
 public sealed record ControlRequest(
     string Do,
@@ -34,6 +41,7 @@ public sealed record ControlRequest(
     IReadOnlyList<string>? Allow = null,
     bool Kill = false,
     bool Again = false,
+    bool Record = false,
     string? Login = null,
     string? Key = null
 );

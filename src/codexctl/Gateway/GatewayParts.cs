@@ -27,14 +27,16 @@ internal sealed class GatewayParts : IAsyncDisposable
         LoginParts? login,
         Func<Task<LoginVault>> vault,
         TimeProvider clock,
-        ScriptedServer? scripted
+        ScriptedServer? scripted,
+        bool again
     )
     {
         _login = login;
         _makeLogin = async () => LoginParts.Make(await vault(), environment, clock);
         var mode = LoginModes.Find(order.Login);
         _scripted = scripted;
-        _recorder = Recorder.Open(files.Records, clock);
+        var info = new SessionInfo(null, order.Engine, order.Container, order.Workdir, order.ModelUrl);
+        _recorder = Recorder.Open(files.Records, clock, info, order.Record, again);
         var sinks = new Sinks(_recorder, Tally);
         RequestDelegate model;
         switch (mode)
@@ -80,7 +82,8 @@ internal sealed class GatewayParts : IAsyncDisposable
         ContainerPaths files,
         HostEnvironment environment,
         Func<Task<LoginVault>> vault,
-        TimeProvider clock
+        TimeProvider clock,
+        bool again
     ) =>
         new(
             order,
@@ -89,8 +92,18 @@ internal sealed class GatewayParts : IAsyncDisposable
             order.Login is null ? null : LoginParts.Make(await vault(), environment, clock),
             vault,
             clock,
-            order.Scripted ? await ScriptedServer.StartAsync() : null
+            order.Scripted ? await ScriptedServer.StartAsync() : null,
+            again
         );
+
+    /// <summary>The name of the record; null where there is none.</summary>
+    public string? RecordSession => _recorder.Session;
+
+    /// <summary>A run asks for the bodies; they are recorded for as long as the gateway lives.</summary>
+    public void RecordBodies() => _recorder.RecordBodies();
+
+    /// <summary>The state of the record now; null where nothing is recorded any more.</summary>
+    public Task<RecordSeal?> SealAsync() => _recorder.SealAsync();
 
     public async ValueTask DisposeAsync()
     {
@@ -120,6 +133,8 @@ internal sealed class GatewayParts : IAsyncDisposable
 
     private sealed class Sinks(params IExchangeSink[] sinks) : IExchangeSink
     {
+        public bool WantsBodies => sinks.Any(sink => sink.WantsBodies);
+
         public void Add(Exchange exchange)
         {
             foreach (var sink in sinks)

@@ -15,10 +15,12 @@ internal static class GatewayStart
         Func<Task<LoginVault>> vault,
         IContainerEngine engine,
         string container,
+        bool again,
         TimeProvider clock,
         Action<string> log
     )
     {
+        HostEnvironment.HandleSocketsInline();
         using var ready = ReadyPipe.Open();
         try
         {
@@ -26,7 +28,7 @@ internal static class GatewayStart
                 launcher.LastOrder(engine.Name, container)
                 ?? throw new UserError($"There is no order for a gateway of {container}.", "Gateways are started by codexctl run.");
             var files = paths.Container(engine.Name, container);
-            await using (var parts = await GatewayParts.MakeAsync(order, files, environment, vault, clock))
+            await using (var parts = await GatewayParts.MakeAsync(order, files, environment, vault, clock, again))
             {
                 var process = new GatewayProcess(order, files, engine, parts, clock, log);
                 await process.RunAsync(() => ready.Say("ready"));

@@ -23,9 +23,14 @@ public static class BoxFiles
         {
             File.Delete(certificates);
         }
-        foreach (var (name, text) in CodexConfiguration.Profiles())
+        var wanted = CodexConfiguration.Profiles(request.Profiles);
+        foreach (var (name, text) in wanted)
         {
             Write(Path.Combine(profiles, name), text);
+        }
+        foreach (var gone in Directory.EnumerateFiles(profiles).Where(file => !wanted.ContainsKey(Path.GetFileName(file))))
+        {
+            File.Delete(gone);
         }
     }
 

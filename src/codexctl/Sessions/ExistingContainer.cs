@@ -15,12 +15,14 @@ internal static class ExistingContainer
         ContainerInfo container,
         GatewayOrder? last,
         HostEnvironment environment,
+        CodexctlSettings settings,
         bool starts,
         ContainerPaths files
     )
     {
         var login = starts ? null : LoginModes.Find(last?.Login);
         var certificates = login is not null && File.Exists(Path.Combine(files.CodexConfig, Path.GetFileName(Box.Certificates)));
+        var model = ModelChoice.From(settings, environment);
         return new()
         {
             Workdir = new Workdir(WorkdirLabel.Read(container)!, []),
@@ -30,12 +32,14 @@ internal static class ExistingContainer
             User = new BoxUser(Libc.GetUserId(), Libc.GetGroupId()),
             ReadOnly = container.WorkdirReadOnly ?? container.Label(ContainerLabels.ReadOnly) == "true",
             Network = Network(container),
-            ModelUrl = last is not null ? new Uri(last.ModelUrl) : ModelServerAddress.Resolve(null, environment),
+            ModelUrl = last is not null ? new Uri(last.ModelUrl) : model.Url,
             Allow = last?.Allow ?? [],
+            Record = last?.Record ?? false,
             Command = [],
             Environment = BoxEnvironment.For(environment, Network(container), login, certificates: certificates),
             Login = login,
-            Model = BoxCommand.DefaultModel,
+            Model = model.Model,
+            Profiles = [.. settings.Profiles.Values],
         };
     }
 

@@ -1,5 +1,6 @@
 using Codexctl.Auth;
 using Codexctl.Engines;
+using Codexctl.Settings;
 
 namespace Codexctl.Sessions;
 
@@ -13,6 +14,9 @@ public sealed record RunRequest
 
     /// <summary>`--name`; null for the folder's name.</summary>
     public string? Name { get; init; }
+
+    /// <summary>How the container's name begins when the folder names it.</summary>
+    public string NamePrefix { get; init; } = "codex-";
 
     public required string Image { get; init; }
 
@@ -57,6 +61,15 @@ public sealed record RunRequest
 
     /// <summary>The model that Codex begins with; `--model` or the profile's.</summary>
     public required string Model { get; init; }
+
+    /// <summary>What `codex --profile` can name in the box.</summary>
+    public IReadOnlyCollection<ProfileSettings> Profiles { get; init; } = [CodexctlSettings.GptOss];
+
+    /// <summary>A new container gets the door over TCP, because the socket did not answer; null when it was not tried. Why, in words.</summary>
+    public string? SocketFailure { get; init; }
+
+    /// <summary>`--record`: bodies are recorded too.</summary>
+    public bool Record { get; init; }
 
     /// <summary>The command is Codex itself, so the model server must be there.</summary>
     public bool IsCodex { get; init; }

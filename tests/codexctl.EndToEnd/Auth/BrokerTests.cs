@@ -18,7 +18,7 @@ public class BrokerTests
 
         outcome.ExitCode.ShouldBe(0, outcome.ToString());
         outcome.Output.ShouldBe("online ok\n");
-        outcome.Error.ShouldContain("1 model calls, 13 tokens (11 in, 2 out); reached nothing but the model");
+        outcome.Error.ShouldContain("1 model call, 13 tokens (11 in, 2 out); reached nothing but the model");
         var request = online.OpenAi.Responses.ShouldHaveSingleItem();
         request.Target.ShouldBe(kind == "apikey" ? "/v1/responses" : "/backend-api/codex/responses");
         (await online.SearchInsideAsync(online.OpenAi.Secrets, "--openai", "--broker")).ShouldBe("");

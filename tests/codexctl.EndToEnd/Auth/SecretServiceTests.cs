@@ -90,10 +90,8 @@ public sealed class SecretServiceTests
             var address = (await bus.StandardOutput.ReadLineAsync())!;
             scene.Environment["DBUS_SESSION_BUS_ADDRESS"] = address;
             var keyring = new Keyring(folder, bus, address);
-            await Scene.EventuallyAsync(
-                () => keyring.Run("secret-tool", "search", "no", "such").ExitCode is 0 or 1 && keyring.Owned(),
-                "the keyring answers"
-            );
+            // Asked of the bus: a question to the keyring itself would make the bus start another one, which nobody unlocked.
+            await Scene.EventuallyAsync(keyring.Owned, "the keyring answers");
             return keyring;
         }
 

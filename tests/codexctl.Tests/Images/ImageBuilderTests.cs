@@ -54,6 +54,7 @@ public sealed class ImageBuilderTests : IDisposable
             "codex/bin/rg 644",
             "common/codexctl-enter 755",
             "common/codexctl-init 755",
+            "common/codexctl-init-tcp 755",
             "common/home/.codex/config.toml 644",
             "common/home/.codex/gpt-oss.config.toml 644",
             "common/install.sh 755",

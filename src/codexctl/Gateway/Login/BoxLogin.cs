@@ -83,7 +83,7 @@ public sealed class BoxLogin(IContainerEngine engine, string container, Containe
         }
     }
 
-    private Task<ProcessResult> RunAsync(string script, string argument, string? input, CancellationToken cancel)
+    private async Task<ProcessResult> RunAsync(string script, string argument, string? input, CancellationToken cancel)
     {
         var spec = new ExecSpec(
             container,
@@ -94,7 +94,8 @@ public sealed class BoxLogin(IContainerEngine engine, string container, Containe
             new Dictionary<string, string>(StringComparer.Ordinal),
             $"login-{Guid.NewGuid().ToString("N")[..8]}"
         );
-        return engine.CaptureAsync(spec, _limit, input, cancel);
+        var result = await engine.CaptureAsync(spec, _limit, input, cancel);
+        return result.ExitCode == Box.DoorSilent ? throw new BoxDoorSilentException() : result;
     }
 
     // Its output may be the login: only what it says on standard error is told.
@@ -106,3 +107,6 @@ public sealed class BoxLogin(IContainerEngine engine, string container, Containe
             $"Check that the container runs: codexctl ls"
         );
 }
+
+/// <summary>The box runs nothing, because its door has not answered yet.</summary>
+public sealed class BoxDoorSilentException() : Exception("The door of the box does not answer.");
