@@ -1,9 +1,11 @@
+using Codexctl.Auth;
 using Codexctl.Commands;
 using Codexctl.Engines;
 using Codexctl.Engines.Apple;
 using Codexctl.Engines.Bubblewrap;
 using Codexctl.Engines.Docker;
 using Codexctl.Gateway;
+using Codexctl.Gateway.Login;
 using Codexctl.Images;
 using Codexctl.Processes;
 using Codexctl.Sessions;
@@ -17,6 +19,7 @@ public sealed class App(HostEnvironment environment, Terminal.Terminal terminal,
     private CodexStore? _codex;
     private EngineSelection? _engines;
     private GatewayLauncher? _gateways;
+    private LoginVault? _logins;
     private CodexctlSettings? _settings;
 
     public HostEnvironment Environment { get; } = environment;
@@ -65,6 +68,18 @@ public sealed class App(HostEnvironment environment, Terminal.Terminal terminal,
     public CodexStore Codex => _codex ??= new CodexStore(Paths, Environment, Clock, CodexLock.Embedded.ForThisMachine());
 
     public GatewayLauncher Gateways => _gateways ??= new GatewayLauncher(Processes, Paths, Self.Command, Clock);
+
+    public CredentialStores Stores => new(Environment, Processes, Paths.Login, Clock);
+
+    /// <summary>The stored OpenAI login, in the store that was chosen or is found.</summary>
+    public async Task<LoginVault> LoginsAsync() =>
+        _logins ??= new LoginVault(await Stores.ChooseAsync(Settings.AuthStore), Paths.Login, Clock);
+
+    /// <summary>How boxes use the login: `--broker`, else the setting `auth.mode`.</summary>
+    public LoginMode LoginMode(bool broker) =>
+        broker ? Auth.LoginMode.Broker : LoginModes.Parse(Settings.AuthMode, "the setting auth.mode");
+
+    public TokenRefresher Refresher(LoginVault vault) => new(vault, Environment, Clock, () => OpenAiHttp.Handler(Environment));
 
     public EngineSelection Engines =>
         _engines ??= new EngineSelection(
@@ -141,7 +156,12 @@ public sealed class App(HostEnvironment environment, Terminal.Terminal terminal,
                 Gateways,
                 (image, cancel) => ImageMaking.MakeAsync(this, engine, image, cancel),
                 BoxFiles.Prepare,
-                Terminal.Say
+                Terminal.Say,
+                async () =>
+                {
+                    var vault = await LoginsAsync();
+                    return new LoginSync(vault, Refresher(vault), Clock);
+                }
             )
             {
                 Clock = Clock,

@@ -47,6 +47,9 @@ public sealed class Paths
     /// <summary>The pinned Codex releases, one folder a version and platform.</summary>
     public string CodexReleases => Path.Combine(Cache, "codex");
 
+    /// <summary>The stored login, where the operating system has no place for it, and the lock of all who change it.</summary>
+    public string Login => Path.Combine(State, "auth");
+
     public string BuildLogs => Path.Combine(State, "build");
 
     public string CrashLog => Path.Combine(State, "crash.log");
@@ -105,6 +108,9 @@ public sealed class ContainerPaths(string root)
 
     /// <summary>Present while the person asked for a running container (`codexctl start`).</summary>
     public string Pinned => Path.Combine(Root, "pinned");
+
+    /// <summary>Present while the box may have a login in its home: whoever finds it there when no run is on takes it out.</summary>
+    public string LoginInside => Path.Combine(Root, "login-inside");
 
     /// <summary>What the gateway was told to do; written before it is launched.</summary>
     public string GatewayOrder => Path.Combine(Root, "gateway.json");
@@ -175,7 +181,7 @@ public sealed class ContainerPaths(string root)
         }
         // The order first: it is the sign that there is something to clear away. The locks last, and whoever waits for one looks
         // whether its file is still the one that others find.
-        foreach (var file in (string[])[GatewayOrder, GatewayLog, AllowChanges, Pinned, BoxLock, GatewayLock, Lease])
+        foreach (var file in (string[])[GatewayOrder, GatewayLog, AllowChanges, LoginInside, Pinned, BoxLock, GatewayLock, Lease])
         {
             if (Directory.Exists(Root))
             {

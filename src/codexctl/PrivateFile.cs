@@ -3,14 +3,15 @@ namespace Codexctl;
 /// <summary>Files that only their owner may read (0600), replaced as a whole: a reader sees the old or the new, never half of one.</summary>
 public static class PrivateFile
 {
-    public static void Write(string path, ReadOnlySpan<byte> content)
+    /// <param name="durable">On the disk before the old one is given up: for what cannot be made again.</param>
+    public static void Write(string path, ReadOnlySpan<byte> content, bool durable = false)
     {
         Paths.MakePrivate(Path.GetDirectoryName(path)!);
-        Replace(path, content, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        Replace(path, content, UnixFileMode.UserRead | UnixFileMode.UserWrite, durable);
     }
 
     /// <summary>The same for a file that others may read, in a folder that is there.</summary>
-    public static void Replace(string path, ReadOnlySpan<byte> content, UnixFileMode mode)
+    public static void Replace(string path, ReadOnlySpan<byte> content, UnixFileMode mode, bool durable = false)
     {
         var temporary = $"{path}.{Guid.NewGuid():N}.tmp";
         try
@@ -28,6 +29,7 @@ public static class PrivateFile
             )
             {
                 file.Write(content);
+                file.Flush(flushToDisk: durable);
             }
             File.Move(temporary, path, overwrite: true);
         }

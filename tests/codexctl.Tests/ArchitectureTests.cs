@@ -13,8 +13,9 @@ public partial class ArchitectureTests
     {
         [""] = All,
         ["Commands"] = All,
-        ["Sessions"] = "Engines Gateway Models Policy Processes Settings",
-        ["Gateway"] = "Engines Models Policy Processes Settings",
+        ["Sessions"] = "Auth Engines Gateway Models Policy Processes Settings",
+        ["Gateway"] = "Auth Engines Models Policy Processes Settings",
+        ["Auth"] = "Processes Settings",
         ["Images"] = "Engines Processes Settings",
         ["Engines"] = "Processes Settings",
         ["Models"] = "Settings",
@@ -37,7 +38,7 @@ public partial class ArchitectureTests
         ("ASP.NET and YARP", UsesAspNet(), ["Gateway/"]),
         ("System.CommandLine", UsesCommandLine(), ["Commands/", "Program.cs"]),
         ("the wall clock", ReadsClock(), []),
-        ("system calls", ImportsLibrary(), ["Processes/", "Engines/Bubblewrap/"]),
+        ("system calls", ImportsLibrary(), ["Processes/", "Engines/Bubblewrap/", "Auth/LibSecret.cs"]),
         ("a web server or a proxy of the process's own choosing", ReadsProxySettings(), []),
     ];
 
@@ -151,7 +152,7 @@ public partial class ArchitectureTests
     // `using Codexctl.X`, `Codexctl.X.Y`, and the short form `X.Y` that C# allows inside the namespace Codexctl; not a property of that name
     // (`app.Terminal.Say`) nor a namespace of another's (`System.Policy.X`).
     [GeneratedRegex(
-        @"(?<![\w.])(?:global::)?(?:Codexctl\.)?(?<folder>Commands|Sessions|Gateway|Images|Engines|Models|Policy|Processes|Terminal|Settings)(?=\.[A-Z]|;)",
+        @"(?<![\w.])(?:global::)?(?:Codexctl\.)?(?<folder>Auth|Commands|Sessions|Gateway|Images|Engines|Models|Policy|Processes|Terminal|Settings)(?=\.[A-Z]|;)",
         RegexOptions.None,
         1000
     )]

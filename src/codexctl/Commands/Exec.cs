@@ -48,7 +48,7 @@ public static class Exec
         var shell = app.Settings.DefaultShell;
         var command = app.Line.Rest.Count == 0 ? BoxCommand.Shell(shell) : BoxCommand.Typed(app.Line.Rest, shell);
         var last = app.Gateways.LastOrder(engine.Name, container.Name);
-        var request = ExistingContainer.Request(container, last, app.Environment, app.Settings);
+        var request = ExistingContainer.Request(container, last, app.Environment, app.Settings, starts: false);
         await using var session = await app.Sessions(engine).JoinAsync(container, last, request, cancel);
         var code = await session.AttachAsync(command, app.Terminal.IsInteractive, root);
         await session.FinishAsync(CancellationToken.None);

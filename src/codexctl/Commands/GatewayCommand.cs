@@ -24,6 +24,7 @@ public static class GatewayCommand
                     app.Paths,
                     app.Gateways,
                     app.Environment,
+                    app.LoginsAsync,
                     chosen,
                     parsed.GetRequiredValue(container),
                     parsed.GetValue(again),

@@ -19,6 +19,8 @@ public static class Root
             Lifecycle.CreateRm(app),
             Ls.Create(app),
             Build.Create(app),
+            Auth.Create(app),
+            KeychainCommand.Create(app),
             Demo.Create(app),
             Log.Create(app),
             ReceiptCommand.Create(app),

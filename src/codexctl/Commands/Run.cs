@@ -1,5 +1,7 @@
 using System.CommandLine;
+using Codexctl.Auth;
 using Codexctl.Engines;
+using Codexctl.Gateway.Login;
 using Codexctl.Models;
 using Codexctl.Processes;
 using Codexctl.Sessions;
@@ -29,6 +31,7 @@ public static class Run
         public bool AllowHome { get; init; }
         public bool Openai { get; init; }
         public bool Auth { get; init; }
+        public bool Broker { get; init; }
         public bool Temporary { get; init; }
         public bool ReadOnly { get; init; }
         public bool Shell { get; init; }
@@ -49,8 +52,9 @@ public static class Run
             return option;
         }
         var image = Text("--image", "The image (default: codex)", "NAME");
-        var openai = Flag("--openai", "OpenAI's models instead of the local one (not in this version yet)");
-        var auth = Flag("--auth", "Sign in again before an --openai run (not in this version yet)");
+        var openai = Flag("--openai", "OpenAI's models instead of the local one; signs in first where needed");
+        var auth = Flag("--auth", "With --openai: sign in again first");
+        var broker = Flag("--broker", "With --openai: nothing of the login enters the box, the gateway adds it");
         var temporary = Flag("--temp", "A throwaway container, removed at the end");
         var readOnly = Flag("--read-only", "Mount the folder read-only");
         var shell = Flag("--shell", "Start a shell instead of Codex");
@@ -106,6 +110,7 @@ public static class Run
                         AllowHome = parsed.GetValue(allowHome),
                         Openai = parsed.GetValue(openai),
                         Auth = parsed.GetValue(auth),
+                        Broker = parsed.GetValue(broker),
                         Temporary = parsed.GetValue(temporary),
                         ReadOnly = parsed.GetValue(readOnly),
                         Shell = parsed.GetValue(shell),
@@ -122,7 +127,14 @@ public static class Run
         var engine = await app.EngineAsync(options.Engine, cancel);
         ImageMaking.Check(engine, options.Image ?? (engine.Capabilities.Images ? request.Image : null));
         CheckPowers(engine, request);
-        if (request.IsCodex)
+        if (request.Login is { } mode)
+        {
+            if (await SignInIfNeededAsync(app, options, mode, cancel) is var code and not ExitCodes.Ok)
+            {
+                return code;
+            }
+        }
+        else if (request.IsCodex)
         {
             await Preflight.CheckAsync(app, request.Choice, cancel);
         }
@@ -132,6 +144,43 @@ public static class Run
             app.Terminal.Talk(result.Receipt.Line() + "\n");
         }
         return result.ExitCode;
+    }
+
+    /// <summary>Before anything is made: there is a login, and it can be used in the way that was asked.</summary>
+    private static async Task<int> SignInIfNeededAsync(App app, Options options, LoginMode mode, CancellationToken cancel)
+    {
+        var vault = await app.LoginsAsync();
+        var login = options.Auth ? null : await vault.ReadAsync(cancel);
+        if (login is null)
+        {
+            if (!options.Auth && !app.Terminal.IsInteractive)
+            {
+                throw TokenRefresher.NoLogin();
+            }
+            var code = await Commands.Auth.SignInAsync(app, options.Engine, null, options.Image, null, cancel);
+            if (code != ExitCodes.Ok)
+            {
+                return code;
+            }
+            login = await vault.ReadAsync(cancel) ?? throw TokenRefresher.NoLogin();
+        }
+        if (login.Kind == LoginKind.None)
+        {
+            throw mode == LoginMode.Broker
+                ? new UserError(
+                    "This kind of login cannot be used by the broker.",
+                    "It has neither a refresh token nor an API key that the gateway could put on requests.",
+                    "Sign in (codexctl auth), or keep an API key: codexctl auth --with-api-key",
+                    ExitCodes.SignInNeeded
+                )
+                : LoginSync.Unusable();
+        }
+        if (mode != LoginMode.Full)
+        {
+            using var refresher = app.Refresher(vault);
+            await refresher.EnsureAsync(null, cancel);
+        }
+        return ExitCodes.Ok;
     }
 
     /// <summary>What an engine cannot give is an error before anything is made, never silently left out.</summary>
@@ -186,9 +235,13 @@ public static class Run
         {
             throw Usage("--auth works only together with --openai.", "Use: codexctl run --openai --auth");
         }
-        if (options.Openai)
+        if (options.Broker && !options.Openai)
         {
-            throw Usage("--openai is not in this version yet.", "Use a local model: codexctl run");
+            throw Usage("--broker works only together with --openai.", "Use: codexctl run --openai --broker");
+        }
+        if (options.Openai && options.ModelUrl is not null)
+        {
+            throw Usage("--model-url names a local model server, and --openai uses none.", "Use one of them.");
         }
         if (options.Network is not (null or "full" or "none"))
         {
@@ -204,6 +257,7 @@ public static class Run
         var certificates = CaBundle.Find(settings.CaFile, app.Environment);
         var shell = app.Settings.DefaultShell;
         var codex = line.Kind != RestKind.Cmd && !options.Shell;
+        LoginMode? login = options.Openai ? app.LoginMode(options.Broker) : null;
         var network = (options.Network ?? (settings.FullNetwork ? "full" : "none")) == "full" ? BoxNetwork.Full : BoxNetwork.None;
         var typed = line.Kind == RestKind.DoubleDash ? BoxCommand.ProfileIn(line.Rest) : null;
         // A profile of the box's own home is Codex's business.
@@ -240,7 +294,8 @@ public static class Run
             Allow = allow,
             Record = options.Record || settings.Record,
             Command =
-                codex
+                codex && login is not null ? BoxCommand.Online(settings.DefaultCodexCommand, options.Model, line.Rest)
+                : codex
                     ? BoxCommand.Codex(
                         settings.DefaultCodexCommand,
                         choice.Profile.Name,
@@ -251,7 +306,8 @@ public static class Run
                     )
                 : options.Shell ? BoxCommand.Shell(shell)
                 : BoxCommand.Typed(line.Rest, shell),
-            Environment = BoxEnvironment.For(app.Environment, network, certificates is not null),
+            Environment = BoxEnvironment.For(app.Environment, network, login, certificates: certificates is not null),
+            Login = login,
             Certificates = certificates,
             Terminal = app.Terminal.IsInteractive,
             Profiles = [.. settings.Profiles.Values],

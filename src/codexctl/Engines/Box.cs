@@ -22,6 +22,9 @@ public static class Box
     /// <summary>Read-only mount of Codex's system configuration.</summary>
     public const string CodexConfig = "/etc/codex";
 
+    /// <summary>The variable with the run's key for the broker.</summary>
+    public const string KeyVariable = "CODEXCTL_RUN_KEY";
+
     /// <summary>The relay's ports on 127.0.0.1 inside the box.</summary>
     public const int ModelPort = 11434;
     public const int ProxyPort = 3128;

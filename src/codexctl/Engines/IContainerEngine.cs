@@ -42,7 +42,8 @@ public interface IContainerEngine
     Task<int> ExecAsync(ExecSpec spec);
 
     /// <summary>Runs a command in a running container without a terminal and collects what it says.</summary>
-    Task<Processes.ProcessResult> CaptureAsync(ExecSpec spec, TimeSpan limit, CancellationToken cancel = default);
+    /// <param name="input">Its standard input, the only way for a secret into a box; null for none.</param>
+    Task<Processes.ProcessResult> CaptureAsync(ExecSpec spec, TimeSpan limit, string? input = null, CancellationToken cancel = default);
 
     /// <summary>Ends the processes of a run whose front end was killed; one that has none left is fine.</summary>
     Task KillSessionAsync(string container, string session, CancellationToken cancel = default);

@@ -1,6 +1,8 @@
 using System.Net.Sockets;
+using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Codexctl.Auth;
 using Codexctl.Gateway.Recording;
 using Codexctl.Processes;
 
@@ -9,7 +11,8 @@ namespace Codexctl.Gateway;
 /// <summary>How a run's connection to its gateway ended.</summary>
 /// <param name="Settled">The container is stopped, or others use it. Else nobody but the caller is there to stop it.</param>
 /// <param name="Problem">Why the gateway could not stop the container.</param>
-public sealed record GatewayEnd(Receipt Receipt, bool Settled, string? Problem);
+/// <param name="Notice">Something that the person should know besides.</param>
+public sealed record GatewayEnd(Receipt Receipt, bool Settled, string? Problem, string? Notice = null);
 
 /// <summary>
 /// A front end's connection to its gateway. While it is open the gateway knows that the run lives; when the gateway dies
@@ -28,6 +31,7 @@ public sealed class GatewayLink : IAsyncDisposable
     private readonly GatewayLauncher _launcher;
     private readonly GatewayOrder _order;
     private readonly string _session;
+    private readonly string? _key;
     private readonly DateTimeOffset _started;
     private readonly CancellationTokenSource _disposed = new();
     private readonly Lock _gate = new();
@@ -38,13 +42,23 @@ public sealed class GatewayLink : IAsyncDisposable
     private bool _leaseGiven;
     private volatile string? _trouble;
 
-    private GatewayLink(GatewayLauncher launcher, GatewayOrder order, string session, LineSocket socket, DateTimeOffset started)
+    private GatewayLink(
+        GatewayLauncher launcher,
+        GatewayOrder order,
+        string session,
+        string? key,
+        LineSocket socket,
+        DateTimeOffset started
+    )
     {
-        (_launcher, _order, _session, _started) = (launcher, order, session, started);
+        (_launcher, _order, _session, _key, _started) = (launcher, order, session, key, started);
         var first = new Life(socket);
         _life.SetResult(first);
         _watch = WatchAsync(first);
     }
+
+    /// <summary>What the run's requests to the broker must carry; null where there is no broker.</summary>
+    public string? Key => _key;
 
     /// <exception cref="UserError">The gateway runs with other settings that cannot be joined, or does not answer.</exception>
     /// <exception cref="ContainerClosingException">It is about to stop the container.</exception>
@@ -57,16 +71,17 @@ public sealed class GatewayLink : IAsyncDisposable
         CancellationToken cancel
     )
     {
+        var key = order.Login == LoginMode.Broker.Word() ? Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32)) : null;
         try
         {
-            await JoinAsync(launcher, socket, order, session, again: false, cancel);
+            await JoinAsync(launcher, socket, order, session, key, again: false, cancel);
         }
         catch
         {
             socket.Dispose();
             throw;
         }
-        return new GatewayLink(launcher, order, session, socket, started);
+        return new GatewayLink(launcher, order, session, key, socket, started);
     }
 
     /// <summary>Ends the run: gets its receipt and, when nobody else uses the container, waits until it is stopped.</summary>
@@ -132,7 +147,7 @@ public sealed class GatewayLink : IAsyncDisposable
                 return new GatewayEnd(receipt, Settled: true, null);
             }
             var end = await WithinAsync(life.End.Task, GatewayLauncher.EndLimit, cancel);
-            return new GatewayEnd(receipt, end is { Kept: true } or { Ended: true, Ok: true }, end?.Error);
+            return new GatewayEnd(receipt, end is { Kept: true } or { Ended: true, Ok: true }, end?.Error, end?.Notice);
         }
         lock (_gate)
         {
@@ -238,7 +253,7 @@ public sealed class GatewayLink : IAsyncDisposable
         try
         {
             socket = await _launcher.EnsureAsync(_order, _disposed.Token);
-            await JoinAsync(_launcher, socket, _order, _session, again: true, _disposed.Token);
+            await JoinAsync(_launcher, socket, _order, _session, _key, again: true, _disposed.Token);
             return new Life(socket);
         }
         catch (Exception error)
@@ -269,11 +284,23 @@ public sealed class GatewayLink : IAsyncDisposable
         LineSocket socket,
         GatewayOrder order,
         string session,
+        string? key,
         bool again,
         CancellationToken cancel
     )
     {
-        await socket.TrySendAsync(new ControlRequest("join", session, order.ModelUrl, order.Allow, Again: again, Record: order.Record));
+        await socket.TrySendAsync(
+            new ControlRequest(
+                "join",
+                session,
+                order.ModelUrl,
+                order.Allow,
+                Again: again,
+                Record: order.Record,
+                Login: order.Login,
+                Key: key
+            )
+        );
         ControlReply? reply;
         try
         {
@@ -293,7 +320,7 @@ public sealed class GatewayLink : IAsyncDisposable
                 throw new UserError(
                     reply.Error ?? "The gateway refused.",
                     null,
-                    "End the other runs of this container first, or use another --name."
+                    "End the other runs of this container first (codexctl stop), or use another --name."
                 );
         }
     }

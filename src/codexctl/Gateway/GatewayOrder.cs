@@ -14,6 +14,7 @@ namespace Codexctl.Gateway;
 /// <param name="Listen">The address for a door over TCP, beside the socket; null for none.</param>
 /// <param name="Record">Bodies are recorded too.</param>
 /// <param name="Workdir">The folder on the host, by which its records are found.</param>
+/// <param name="Login">How the box uses the OpenAI login (see <see cref="Auth.LoginModes"/>); null for the local model.</param>
 public sealed record GatewayOrder(
     string Engine,
     string Container,
@@ -25,7 +26,8 @@ public sealed record GatewayOrder(
     bool Record = false,
     string? Workdir = null,
     string? ApiKeyVariable = null,
-    string? ModelKind = null
+    string? ModelKind = null,
+    string? Login = null
 );
 
 /// <summary>A line from a front end to its gateway.</summary>
@@ -33,6 +35,8 @@ public sealed record GatewayOrder(
 /// <param name="Allow">Entries of the allow list (join, allow); a leading `!` denies (allow).</param>
 /// <param name="Session">The run's name (join).</param>
 /// <param name="Kill">The front end ended by a signal; whatever is left of its command is to be ended too (finish).</param>
+/// <param name="Login">As in the order (join): runs that use OpenAI and runs that do not are never in one box.</param>
+/// <param name="Key">What the run's requests to the broker carry (join). A secret of the box, worth nothing outside of it.</param>
 /// <param name="Record">Bodies are recorded from now on (join).</param>
 /// <param name="Again">The gateway that the run joined first has died: what went through it is not counted here (join).</param>
 public sealed record ControlRequest(
@@ -42,7 +46,9 @@ public sealed record ControlRequest(
     IReadOnlyList<string>? Allow = null,
     bool Kill = false,
     bool Again = false,
-    bool Record = false
+    bool Record = false,
+    string? Login = null,
+    string? Key = null
 );
 
 /// <summary>The gateway's answer, a line.</summary>
@@ -54,6 +60,7 @@ public sealed record ControlRequest(
 /// receipt here.
 /// </param>
 /// <param name="Allow">What the box may reach now (allow).</param>
+/// <param name="Notice">Something that the person should know, that is no failure of the run.</param>
 public sealed record ControlReply(
     bool Ok,
     string? Error = null,
@@ -62,7 +69,8 @@ public sealed record ControlReply(
     bool Kept = false,
     bool Stopping = false,
     bool Ended = false,
-    IReadOnlyList<string>? Allow = null
+    IReadOnlyList<string>? Allow = null,
+    string? Notice = null
 );
 
 [JsonSourceGenerationOptions(

@@ -1,4 +1,6 @@
+using Codexctl.Auth;
 using Codexctl.Gateway.Egress;
+using Codexctl.Gateway.Login;
 using Codexctl.Gateway.ModelRoute;
 using Codexctl.Gateway.Recording;
 using Codexctl.Gateway.ScriptedModel;
@@ -13,39 +15,70 @@ namespace Codexctl.Gateway;
 internal sealed class GatewayParts : IAsyncDisposable
 {
     private readonly Recorder _recorder;
-    private readonly LazyModelRoute _model;
+    private readonly IDisposable _model;
+    private readonly Func<Task<LoginParts>> _makeLogin;
+    private LoginParts? _login;
     private readonly ScriptedServer? _scripted;
 
     private GatewayParts(
         GatewayOrder order,
         ContainerPaths files,
         HostEnvironment environment,
+        LoginParts? login,
+        Func<Task<LoginVault>> vault,
         TimeProvider clock,
         ScriptedServer? scripted,
         bool again
     )
     {
+        _login = login;
+        _makeLogin = async () => LoginParts.Make(await vault(), environment, clock);
+        var mode = LoginModes.Find(order.Login);
         _scripted = scripted;
         var info = new SessionInfo(null, order.Engine, order.Container, order.Workdir, order.ModelUrl);
         _recorder = Recorder.Open(files.Records, clock, info, order.Record, again);
         var sinks = new Sinks(_recorder, Tally);
-        var key = ModelOverview.Authorization(environment, order.ApiKeyVariable);
-        _model = new LazyModelRoute(
-            scripted?.Address ?? new Uri(order.ModelUrl),
-            key,
-            ModelServerKinds.Parse(order.ModelKind),
-            sinks,
-            clock
-        );
+        RequestDelegate model;
+        switch (mode)
+        {
+            case null:
+                var local = new LazyModelRoute(
+                    scripted?.Address ?? new Uri(order.ModelUrl),
+                    ModelOverview.Authorization(environment, order.ApiKeyVariable),
+                    ModelServerKinds.Parse(order.ModelKind),
+                    sinks,
+                    clock
+                );
+                (_model, model) = (local, local.HandleAsync);
+                break;
+            case LoginMode.Broker:
+                var broker = new BrokerRoute(login!.Refresher, Keys, sinks, clock, OpenAiHttp.Handler(environment));
+                (_model, model) = (broker, broker.HandleAsync);
+                break;
+            default:
+                var token = new TokenRoute(login!.Vault, login.Refresher, mode.Value, sinks, clock);
+                (_model, model) = (token, token.HandleAsync);
+                break;
+        }
         DoorHost? door = null;
         var egress = new EgressProxy(() => door!.AllowList, sinks, clock, new SystemNetwork(), HostProxy(environment));
-        Door = door = new DoorHost(_model.HandleAsync, egress);
+        Door = door = new DoorHost(model, egress);
         Door.Allow(order.Allow);
+        if (mode is LoginMode.AccessOnly or LoginMode.Full)
+        {
+            Door.Allow(["openai"]);
+        }
     }
 
     public Tally Tally { get; } = new();
 
     public DoorHost Door { get; }
+
+    /// <summary>Of the runs that are on, for the broker.</summary>
+    public BrokerKeys Keys { get; } = new();
+
+    /// <summary>Made at the first need: a gateway of the local model asks no store for anything.</summary>
+    public async Task<LoginSync> LoginsAsync() => (_login ??= await _makeLogin()).Sync;
 
     /// <summary>Why the recording is not whole; null while it is.</summary>
     public string? RecordingFailure => _recorder.Failure;
@@ -54,9 +87,20 @@ internal sealed class GatewayParts : IAsyncDisposable
         GatewayOrder order,
         ContainerPaths files,
         HostEnvironment environment,
+        Func<Task<LoginVault>> vault,
         TimeProvider clock,
         bool again
-    ) => new(order, files, environment, clock, order.Scripted ? await ScriptedServer.StartAsync() : null, again);
+    ) =>
+        new(
+            order,
+            files,
+            environment,
+            order.Login is null ? null : LoginParts.Make(await vault(), environment, clock),
+            vault,
+            clock,
+            order.Scripted ? await ScriptedServer.StartAsync() : null,
+            again
+        );
 
     /// <summary>The name of the record; null where there is none.</summary>
     public string? RecordSession => _recorder.Session;
@@ -71,6 +115,7 @@ internal sealed class GatewayParts : IAsyncDisposable
     {
         await Door.DisposeAsync();
         _model.Dispose();
+        _login?.Refresher.Dispose();
         await _recorder.DisposeAsync();
         if (_scripted is not null)
         {
@@ -85,6 +130,15 @@ internal sealed class GatewayParts : IAsyncDisposable
                 Except = (environment["no_proxy"] ?? environment["NO_PROXY"] ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries),
             }
             : null;
+
+    private sealed record LoginParts(LoginVault Vault, TokenRefresher Refresher, LoginSync Sync)
+    {
+        public static LoginParts Make(LoginVault vault, HostEnvironment environment, TimeProvider clock)
+        {
+            var refresher = new TokenRefresher(vault, environment, clock, () => OpenAiHttp.Handler(environment));
+            return new LoginParts(vault, refresher, new LoginSync(vault, refresher, clock));
+        }
+    }
 
     private sealed class Sinks(params IExchangeSink[] sinks) : IExchangeSink
     {

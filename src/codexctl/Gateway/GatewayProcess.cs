@@ -5,6 +5,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using System.Threading.Channels;
 using Codexctl.Engines;
+using Codexctl.Gateway.Login;
 using Codexctl.Gateway.Recording;
 using Codexctl.Processes;
 
@@ -29,11 +30,13 @@ internal sealed class GatewayProcess(
     /// <summary>Front ends wait longer than this for the end (<see cref="GatewayLink"/>), so that they hear of a failure.</summary>
     internal static readonly TimeSpan StopLimit = TimeSpan.FromMinutes(1);
 
+    private static readonly TimeSpan _loginLimit = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan _acceptPause = TimeSpan.FromMilliseconds(100);
 
     private readonly Lock _gate = new();
     private readonly HashSet<ControlConnection> _connections = [];
     private readonly TaskCompletionSource _stopAsked = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly BoxLogin _login = new(engine, order.Container, files);
     private readonly Channel<bool> _somebodyLeft = Channel.CreateBounded<bool>(1);
     private bool _closing;
     private bool _tookOver;
@@ -109,6 +112,7 @@ internal sealed class GatewayProcess(
             {
                 return lease;
             }
+            await TakeLoginOutAsync();
             // The person started the container by hand: it stays until `codexctl stop`, which asks for it, or until a run finds
             // that it was stopped behind our back, takes the mark away and leaves.
             lease.Dispose();
@@ -133,6 +137,7 @@ internal sealed class GatewayProcess(
         {
             await connection.SendAsync(new ControlReply(Ok: true, Stopping: true));
         }
+        var notice = await TakeLoginOutAsync();
         var problem = await StopContainerAsync();
         lock (_gate)
         {
@@ -142,10 +147,30 @@ internal sealed class GatewayProcess(
         {
             // What the engine said as it stopped the container may have gone through the door too: counted only now.
             var receipt = connection.Finished ? null : ReceiptFor(connection);
-            await connection.SendAsync(new ControlReply(Ok: problem is null, problem, Receipt: receipt, Ended: true));
+            await connection.SendAsync(new ControlReply(Ok: problem is null, problem, Receipt: receipt, Ended: true, Notice: notice));
             await SettleAsync(connection, receipt);
         }
         return problem;
+    }
+
+    /// <summary>What a box has of the login comes out before it stops, whoever was killed. Returns what the person should know.</summary>
+    private async Task<string?> TakeLoginOutAsync()
+    {
+        if (!File.Exists(files.LoginInside))
+        {
+            return null;
+        }
+        using var limit = new CancellationTokenSource(_loginLimit);
+        try
+        {
+            return await (await parts.LoginsAsync()).TakeOutAsync(_login, limit.Token);
+        }
+        catch (Exception error)
+        {
+            // It is still in the box, and the mark says so: the next run of this container tries again.
+            log($"{clock.GetUtcNow():O} taking the login out of {order.Container} failed: {error.Message}");
+            return $"The login in {order.Container} could not be looked at ({error.Message.TrimEnd('.')}); the next run of it will.";
+        }
     }
 
     private async Task<string?> StopContainerAsync()
@@ -238,6 +263,10 @@ internal sealed class GatewayProcess(
             }
             finally
             {
+                if (connection.Session is { } left)
+                {
+                    parts.Keys.Remove(left);
+                }
                 lock (_gate)
                 {
                     _connections.Remove(connection);
@@ -293,6 +322,13 @@ internal sealed class GatewayProcess(
                 $"The container {order.Container} is in use with another model server ({order.ModelUrl}, not {request.ModelUrl})."
             );
         }
+        if (request.Login != order.Login)
+        {
+            return new ControlReply(
+                Ok: false,
+                $"The container {order.Container} is in use {Words(order.Login)}, and {Words(request.Login)} was asked."
+            );
+        }
         List<ControlConnection> waiting;
         lock (_gate)
         {
@@ -302,6 +338,10 @@ internal sealed class GatewayProcess(
             }
             TakeOverChanges(request.Again);
             connection.Session = session;
+            if (request.Key is { } key)
+            {
+                parts.Keys.Add(session, key);
+            }
             connection.AtJoin = parts.Tally.Snapshot();
             connection.Joined = clock.GetUtcNow();
             connection.Incomplete = request.Again ? "the gateway died during the run" : null;
@@ -358,6 +398,8 @@ internal sealed class GatewayProcess(
             File.Delete(files.AllowChanges);
         }
     }
+
+    private static string Words(string? login) => login is null ? "with the local model" : $"with OpenAI's models (login: {login})";
 
     private Receipt? ReceiptFor(ControlConnection connection) =>
         connection.AtJoin is { } before

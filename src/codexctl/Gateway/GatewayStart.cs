@@ -1,3 +1,4 @@
+using Codexctl.Auth;
 using Codexctl.Engines;
 using Codexctl.Processes;
 using Codexctl.Settings;
@@ -11,6 +12,7 @@ internal static class GatewayStart
         Paths paths,
         GatewayLauncher launcher,
         HostEnvironment environment,
+        Func<Task<LoginVault>> vault,
         IContainerEngine engine,
         string container,
         bool again,
@@ -26,7 +28,7 @@ internal static class GatewayStart
                 launcher.LastOrder(engine.Name, container)
                 ?? throw new UserError($"There is no order for a gateway of {container}.", "Gateways are started by codexctl run.");
             var files = paths.Container(engine.Name, container);
-            await using (var parts = await GatewayParts.MakeAsync(order, files, environment, clock, again))
+            await using (var parts = await GatewayParts.MakeAsync(order, files, environment, vault, clock, again))
             {
                 var process = new GatewayProcess(order, files, engine, parts, clock, log);
                 await process.RunAsync(() => ready.Say("ready"));

@@ -125,11 +125,31 @@ public static class CodexConfiguration
     }
 
     /// <summary>config.toml of the system layer for `--openai`: OpenAI's own provider, and nobody else is asked.</summary>
-    public static string Online(string workdir = "/workdir", string? sqliteHome = null)
+    public static string Online(string workdir = "/workdir", string? sqliteHome = null) => Online("openai", workdir, sqliteHome).ToString();
+
+    /// <summary>
+    /// The same without a login in the box: requests go to the broker at the door with the run's key. No WebSocket, which it does not speak.
+    /// </summary>
+    /// <param name="keyVariable">The environment variable that holds the key.</param>
+    public static string Brokered(string baseUrl, string keyVariable, string workdir = "/workdir")
+    {
+        var toml = Online(Provider, workdir, sqliteHome: null);
+        toml.Table("model_providers", Provider);
+        // Named OpenAI, Codex would send more than a plain provider understands.
+        toml.Set("name", "OpenAI by codexctl");
+        toml.Set("base_url", baseUrl);
+        toml.Set("wire_api", "responses");
+        toml.Set("env_key", keyVariable);
+        toml.Set("request_max_retries", 3);
+        toml.Set("stream_max_retries", 3);
+        return toml.ToString();
+    }
+
+    private static Toml Online(string provider, string workdir, string? sqliteHome)
     {
         var toml = new Toml();
         toml.Comment("Written by codexctl for runs with an OpenAI account. Your own config.toml and -c win over this.");
-        toml.Set("model_provider", "openai");
+        toml.Set("model_provider", provider);
         toml.Set("sandbox_mode", "danger-full-access", "The container is the sandbox.");
         toml.Set("approval_policy", "never");
         toml.Set("check_for_update_on_startup", false);
@@ -149,7 +169,7 @@ public static class CodexConfiguration
         toml.Table("tui");
         toml.Set("screen_reader_detection_done", true);
         Trust(toml, workdir);
-        return toml.ToString();
+        return toml;
     }
 
     private static void Trust(Toml toml, string folder)

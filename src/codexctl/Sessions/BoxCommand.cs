@@ -19,9 +19,14 @@ public static class BoxCommand
             command.AddRange(["--model", model]);
         }
         command.AddRange(arguments);
-        // Codex refuses `exec` outside a git repository; here the box is the guard, and /workdir is the person's choice.
-        var exec = command.FindIndex(program.Count, word => word is "exec" or "e");
-        if (exec >= program.Count && !command.Contains("--skip-git-repo-check"))
+        return WithoutRepositoryCheck(command, program.Count);
+    }
+
+    // Codex refuses `exec` outside a git repository; here the box is the guard, and /workdir is the person's choice.
+    private static List<string> WithoutRepositoryCheck(List<string> command, int start)
+    {
+        var exec = command.FindIndex(start, word => word is "exec" or "e");
+        if (exec >= start && !command.Contains("--skip-git-repo-check"))
         {
             command.Insert(exec + 1, "--skip-git-repo-check");
         }
@@ -44,6 +49,10 @@ public static class BoxCommand
         }
         return null;
     }
+
+    /// <summary>Codex with OpenAI's models: no profile.</summary>
+    public static IReadOnlyList<string> Online(IReadOnlyList<string> program, string? model, IReadOnlyList<string> arguments) =>
+        WithoutRepositoryCheck([.. program, .. model is null ? [] : (string[])["--model", model], .. arguments], program.Count);
 
     /// <summary>A command as typed; a single word with a space in it is a line for the shell, as in the seed.</summary>
     public static IReadOnlyList<string> Typed(IReadOnlyList<string> words, string shell) =>

@@ -1,4 +1,6 @@
+using Codexctl.Auth;
 using Codexctl.Engines;
+using Codexctl.Gateway.Login;
 using Codexctl.Settings;
 
 namespace Codexctl.Sessions;
@@ -9,7 +11,13 @@ public static class BoxEnvironment
     private static readonly string[] _fromHost = ["TERM", "COLORTERM", "NO_COLOR", "TZ"];
 
     /// <param name="certificates">Whether the box has certificates of the host's (<see cref="CaBundle"/>).</param>
-    public static IReadOnlyDictionary<string, string> For(HostEnvironment host, BoxNetwork network, bool certificates = false)
+    public static IReadOnlyDictionary<string, string> For(
+        HostEnvironment host,
+        BoxNetwork network,
+        LoginMode? login = null,
+        bool signsIn = false,
+        bool certificates = false
+    )
     {
         var variables = new Dictionary<string, string>(StringComparer.Ordinal)
         {
@@ -18,7 +26,7 @@ public static class BoxEnvironment
             ["LOGNAME"] = "coder",
             ["SHELL"] = "/bin/bash",
             ["LANG"] = "C.UTF-8",
-            ["CODEX_HOME"] = Box.LocalCodexHome,
+            ["CODEX_HOME"] = login is null && !signsIn ? Box.LocalCodexHome : Box.OnlineCodexHome,
         };
         foreach (var name in _fromHost)
         {
@@ -26,6 +34,11 @@ public static class BoxEnvironment
             {
                 variables[name] = value;
             }
+        }
+        if (login is LoginMode.AccessOnly or LoginMode.Full)
+        {
+            // The host renews the tokens for all boxes: the refresh token is good for one use.
+            variables[TokenRefresher.AddressVariable] = $"http://127.0.0.1:{Box.ModelPort}{BoxLogin.TokenPath}";
         }
         if (network == BoxNetwork.None)
         {

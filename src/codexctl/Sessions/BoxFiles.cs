@@ -1,4 +1,5 @@
 using System.Text;
+using Codexctl.Auth;
 using Codexctl.Engines;
 using Codexctl.Models;
 
@@ -12,7 +13,7 @@ public static class BoxFiles
         var profiles = Path.Combine(files.CodexConfig, "profiles");
         MakeReadable(files.CodexConfig);
         MakeReadable(profiles);
-        Write(Path.Combine(files.CodexConfig, "config.toml"), CodexConfiguration.Local(new LocalCodex(request.Model)));
+        Write(Path.Combine(files.CodexConfig, "config.toml"), Configuration(request));
         var wanted = CodexConfiguration.Profiles(request.Profiles);
         foreach (var (name, text) in wanted)
         {
@@ -32,6 +33,14 @@ public static class BoxFiles
             File.Delete(bundle);
         }
     }
+
+    private static string Configuration(RunRequest request) =>
+        request switch
+        {
+            { Login: LoginMode.Broker } => CodexConfiguration.Brokered($"http://127.0.0.1:{Box.ModelPort}/v1", Box.KeyVariable),
+            { Login: null, SignsIn: false } => CodexConfiguration.Local(new LocalCodex(request.Model)),
+            _ => CodexConfiguration.Online(),
+        };
 
     private static void Write(string path, string text) => Write(path, Encoding.UTF8.GetBytes(text));
 

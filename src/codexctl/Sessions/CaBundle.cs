@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
+using Codexctl.Auth;
 using Codexctl.Engines;
 using Codexctl.Settings;
 
@@ -47,7 +48,12 @@ public static class CaBundle
         var system = _systems.FirstOrDefault(File.Exists) is { } path ? Certificates(path) : [];
         var more = file is not null
             ? Named(file.StartsWith("~/", StringComparison.Ordinal) ? Path.Combine(environment.Home, file[2..]) : file)
-            : [.. Host(environment["SSL_CERT_FILE"]), .. Host(environment["NODE_EXTRA_CA_CERTS"])];
+            :
+            [
+                .. Host(environment["SSL_CERT_FILE"]),
+                .. Host(environment["NODE_EXTRA_CA_CERTS"]),
+                .. Host(environment[OpenAiHttp.CertificateVariable]),
+            ];
         var known = system.ToHashSet(StringComparer.Ordinal);
         var fresh = more.Where(known.Add).ToList();
         return fresh.Count == 0 ? null : Encoding.ASCII.GetBytes(string.Join('\n', system.Concat(fresh)) + "\n");

@@ -1,3 +1,4 @@
+using Codexctl.Auth;
 using Codexctl.Engines;
 using Codexctl.Gateway;
 using Codexctl.Models;
@@ -9,18 +10,19 @@ namespace Codexctl.Sessions;
 /// <summary>A request that asks for a container exactly as it is, read back from its labels.</summary>
 internal static class ExistingContainer
 {
-    public static RunRequest Request(ContainerInfo container, GatewayOrder? last, HostEnvironment environment, CodexctlSettings settings) =>
-        From(container, last, environment, settings, ModelChoice.From(settings, environment), CaBundle.Find(settings.CaFile, environment));
-
-    private static RunRequest From(
+    /// <param name="starts">The container is to be started: always for the local model. Else it runs, as the last order says.</param>
+    public static RunRequest Request(
         ContainerInfo container,
         GatewayOrder? last,
         HostEnvironment environment,
         CodexctlSettings settings,
-        ModelChoice model,
-        byte[]? certificates
-    ) =>
-        new()
+        bool starts
+    )
+    {
+        var login = starts ? null : LoginModes.Find(last?.Login);
+        var model = ModelChoice.From(settings, environment);
+        var certificates = CaBundle.Find(settings.CaFile, environment);
+        return new()
         {
             Workdir = new Workdir(WorkdirLabel.Read(container)!, []),
             StateId = container.Label(ContainerLabels.State) ?? "",
@@ -40,10 +42,12 @@ internal static class ExistingContainer
             Allow = last?.Allow ?? [],
             Record = last?.Record ?? false,
             Command = [],
-            Environment = BoxEnvironment.For(environment, Network(container), certificates is not null),
+            Environment = BoxEnvironment.For(environment, Network(container), login, certificates: certificates is not null),
+            Login = login,
             Certificates = certificates,
             Profiles = [.. settings.Profiles.Values],
         };
+    }
 
     private static BoxNetwork Network(ContainerInfo container) =>
         container.Label(ContainerLabels.Network) == "full" ? BoxNetwork.Full : BoxNetwork.None;

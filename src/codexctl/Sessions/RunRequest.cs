@@ -1,3 +1,4 @@
+using Codexctl.Auth;
 using Codexctl.Engines;
 using Codexctl.Models;
 using Codexctl.Settings;
@@ -56,6 +57,12 @@ public sealed record RunRequest
 
     /// <summary>The built-in scripted model answers instead of a server (`demo`).</summary>
     public bool Scripted { get; init; }
+
+    /// <summary>How the box uses the OpenAI login; null for the local model.</summary>
+    public LoginMode? Login { get; init; }
+
+    /// <summary>The box is there to sign in: it has no login and gets none.</summary>
+    public bool SignsIn { get; init; }
 
     /// <summary>What `codex --profile` can name in the box.</summary>
     public IReadOnlyCollection<ProfileSettings> Profiles { get; init; } = [CodexctlSettings.GptOss];

@@ -27,6 +27,9 @@ public sealed class Session(
 
     public string Container { get; } = container;
 
+    /// <summary>What the person should know, after the finish.</summary>
+    public string? Notice { get; private set; }
+
     /// <summary>The container was made for this run, so nothing is lost with it, and its door is a socket.</summary>
     public bool DoorIsNew { get; } = doorIsNew;
 
@@ -49,7 +52,7 @@ public sealed class Session(
 
     /// <summary>Runs a command without a terminal and collects what it says.</summary>
     public Task<ProcessResult> CaptureAsync(IReadOnlyList<string> command, TimeSpan limit, CancellationToken cancel) =>
-        engine.CaptureAsync(Exec(command, terminal: false, root: false), limit, cancel);
+        engine.CaptureAsync(Exec(command, terminal: false, root: false), limit, cancel: cancel);
 
     /// <summary>Gives the lease back; the last one out waits until the container is stopped.</summary>
     public async Task<Receipt> FinishAsync(CancellationToken cancel = default)
@@ -60,6 +63,7 @@ public sealed class Session(
         {
             await stopAlone(end.Problem);
         }
+        Notice = end.Notice;
         return end.Receipt;
     }
 
@@ -80,5 +84,10 @@ public sealed class Session(
     }
 
     private ExecSpec Exec(IReadOnlyList<string> command, bool terminal, bool root) =>
-        new(Container, command, request.User, root, terminal, request.Environment, name);
+        new(Container, command, request.User, root, terminal, Environment(), name);
+
+    private IReadOnlyDictionary<string, string> Environment() =>
+        link.Key is { } key
+            ? new Dictionary<string, string>(request.Environment, StringComparer.Ordinal) { [Box.KeyVariable] = key }
+            : request.Environment;
 }

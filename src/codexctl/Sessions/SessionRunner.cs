@@ -1,6 +1,8 @@
 using System.Net;
+using Codexctl.Auth;
 using Codexctl.Engines;
 using Codexctl.Gateway;
+using Codexctl.Gateway.Login;
 using Codexctl.Gateway.Recording;
 using Codexctl.Models;
 using Codexctl.Processes;
@@ -11,13 +13,15 @@ namespace Codexctl.Sessions;
 /// <param name="MakeImage">Makes an image that is missing; the person sees its progress.</param>
 /// <param name="PrepareFiles">Writes what the box mounts: Codex's configuration; for engines without images also Codex itself.</param>
 /// <param name="Say">A sentence for the person.</param>
+/// <param name="Logins">Moves the OpenAI login in and out; asked only where there is one to move.</param>
 public sealed record SessionServices(
     Paths Paths,
     IContainerEngine Engine,
     GatewayLauncher Gateways,
     Func<string, CancellationToken, Task> MakeImage,
     Action<RunRequest, ContainerPaths> PrepareFiles,
-    Action<string> Say
+    Action<string> Say,
+    Func<Task<LoginSync>> Logins
 )
 {
     public TimeProvider Clock { get; init; } = TimeProvider.System;
@@ -45,7 +49,12 @@ public sealed class SessionRunner(SessionServices services)
             var code = await session.AttachAsync(request.Command, request.Terminal);
             if (code != Box.DoorSilent || !await session.DoorIsSilentAsync())
             {
-                return new SessionResult(code, session.Container, await session.FinishAsync(CancellationToken.None));
+                var receipt = await session.FinishAsync(CancellationToken.None);
+                if (session.Notice is { } notice)
+                {
+                    services.Say(notice);
+                }
+                return new SessionResult(code, session.Container, receipt);
             }
             await session.FinishAsync(CancellationToken.None);
             if (!session.DoorIsNew || !services.Engine.Door.HasTcp || services.Strict)
@@ -118,12 +127,26 @@ public sealed class SessionRunner(SessionServices services)
     }
 
     /// <summary>Makes everything ready for commands in the box.</summary>
-    public Task<Session> OpenAsync(RunRequest request, CancellationToken cancel) => PrepareAsync(request, pin: false, cancel);
+    public async Task<Session> OpenAsync(RunRequest request, CancellationToken cancel)
+    {
+        var session = await PrepareAsync(request, pin: false, cancel);
+        try
+        {
+            await PrepareLoginAsync(request, session.Container, cancel);
+            return session;
+        }
+        catch
+        {
+            await session.DisposeAsync();
+            throw;
+        }
+    }
 
     /// <summary>`start`: the container runs, with its gateway, until `stop`.</summary>
     public async Task<string> StartAsync(RunRequest request, CancellationToken cancel)
     {
         await using var session = await PrepareAsync(request, pin: true, cancel);
+        await PrepareLoginAsync(request, session.Container, cancel);
         await session.FinishAsync(cancel);
         return session.Container;
     }
@@ -185,6 +208,35 @@ public sealed class SessionRunner(SessionServices services)
             await StopInTurnAsync(container, cancel);
             await services.Engine.RemoveAsync(container.Name, force, cancel);
             services.Paths.Container(EngineName, container.Name).RemoveAllButRecords();
+        }
+    }
+
+    /// <summary>
+    /// The box has afterwards of the login what its mode gives it. What a run left there whose gateway was killed too is looked after first,
+    /// also by a run that needs no login: it has no business there.
+    /// </summary>
+    private async Task PrepareLoginAsync(RunRequest request, string container, CancellationToken cancel)
+    {
+        var files = services.Paths.Container(EngineName, container);
+        if (request.SignsIn || (request.Login is null && !File.Exists(files.LoginInside)))
+        {
+            return;
+        }
+        var box = new BoxLogin(services.Engine, container, files);
+        var logins = await services.Logins();
+        string? notice;
+        try
+        {
+            notice = request.Login is { } mode ? await logins.PutInAsync(box, mode, cancel) : await logins.TakeOutAsync(box, cancel);
+        }
+        catch (BoxDoorSilentException)
+        {
+            // Nothing runs in it: the run's own command finds that out too, and gets another door.
+            return;
+        }
+        if (notice is not null)
+        {
+            services.Say(notice);
         }
     }
 
@@ -367,7 +419,6 @@ public sealed class SessionRunner(SessionServices services)
                 services.Say(notice);
             }
             var (door, listen) = await DoorAsync(request, plan, cancel);
-            services.PrepareFiles(request, files);
             if (pin)
             {
                 PrivateFile.Write(files.Pinned, "");
@@ -378,6 +429,8 @@ public sealed class SessionRunner(SessionServices services)
             var link = await services.Gateways.OpenAsync(order, session, cancel);
             try
             {
+                // Only now: a box that is in use for something else refuses us before its configuration is changed.
+                services.PrepareFiles(request, files);
                 // The engine's client goes on when we are killed. Until it is done nobody may think that we are through, or the
                 // container would come to life after the gateway stopped it.
                 using (lease.ShareWithChildren())
@@ -455,7 +508,8 @@ public sealed class SessionRunner(SessionServices services)
             request.Record,
             request.Workdir.Path,
             request.Choice.ApiKeyVariable,
-            request.Choice.Kind?.Word()
+            request.Choice.Kind?.Word(),
+            request.Login?.Word()
         );
 
     private async Task<FileLock> TakeTurnAsync(CancellationToken cancel)

@@ -24,6 +24,9 @@ public sealed class Terminal
     /// <summary>Standard error is a terminal: progress can be drawn there.</summary>
     public bool TalksToPerson { get; }
 
+    /// <summary>Standard input is a terminal.</summary>
+    public bool ReadsFromPerson { get; init; }
+
     /// <summary>Standard output is a terminal: tables and colours can be drawn there.</summary>
     public bool DrawsOutput { get; private init; }
 
@@ -44,7 +47,17 @@ public sealed class Terminal
         )
         {
             DrawsOutput = !Console.IsOutputRedirected,
+            ReadsFromPerson = !Console.IsInputRedirected,
         };
+
+    /// <summary>Standard input to its end, but not more than a number of bytes.</summary>
+    public static async Task<string> ReadAllAsync(int most, CancellationToken cancel)
+    {
+        await using var input = Console.OpenStandardInput();
+        var buffer = new byte[most];
+        var length = await input.ReadAtLeastAsync(buffer, most, throwOnEndOfStream: false, cancel);
+        return Encoding.UTF8.GetString(buffer, 0, length);
+    }
 
     /// <summary>Data, with a line end.</summary>
     public void WriteLine(string text) => DataClosed |= !Quietly(_output, text + "\n");

@@ -175,7 +175,7 @@ public sealed class ImageBuilderTests : IDisposable
         public Task KillSessionAsync(string container, string session, CancellationToken cancel = default) =>
             throw new NotSupportedException();
 
-        public Task<ProcessResult> CaptureAsync(ExecSpec spec, TimeSpan limit, CancellationToken cancel = default) =>
+        public Task<ProcessResult> CaptureAsync(ExecSpec spec, TimeSpan limit, string? input = null, CancellationToken cancel = default) =>
             throw new NotSupportedException();
     }
 }

@@ -87,8 +87,8 @@ public sealed partial class AppleEngine(IProcesses processes, Paths paths, Perso
         return code is 1 or 64 && !await HasBegunAsync(spec) ? ExitCodes.BeforeCommand : code;
     }
 
-    public Task<ProcessResult> CaptureAsync(ExecSpec spec, TimeSpan limit, CancellationToken cancel = default) =>
-        processes.CaptureAsync(ExecCommand(spec), limit, cancel: cancel);
+    public Task<ProcessResult> CaptureAsync(ExecSpec spec, TimeSpan limit, string? input = null, CancellationToken cancel = default) =>
+        processes.CaptureAsync(ExecCommand(spec), limit, input, cancel);
 
     public Task KillSessionAsync(string container, string session, CancellationToken cancel = default) =>
         GoneIsFineAsync(AppleArguments.KillSession(container, session), cancel);

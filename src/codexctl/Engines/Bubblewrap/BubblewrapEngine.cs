@@ -109,10 +109,10 @@ public sealed partial class BubblewrapEngine(
     public Task<int> ExecAsync(ExecSpec spec) =>
         Task.Factory.StartNew(() => ExecRunner.Run(Connect(spec), ToRequest(spec), spec.Terminal), TaskCreationOptions.LongRunning);
 
-    public async Task<ProcessResult> CaptureAsync(ExecSpec spec, TimeSpan limit, CancellationToken cancel = default)
+    public async Task<ProcessResult> CaptureAsync(ExecSpec spec, TimeSpan limit, string? input = null, CancellationToken cancel = default)
     {
         using var client = Connect(spec);
-        var streams = new CollectedStreams();
+        var streams = new CollectedStreams(input);
         var run = Task.Factory.StartNew(() => client.Run(ToRequest(spec), streams), TaskCreationOptions.LongRunning);
         try
         {

@@ -1,3 +1,4 @@
+using System.Text;
 using Codexctl.Processes;
 
 namespace Codexctl.Engines.Bubblewrap;
@@ -16,8 +17,8 @@ internal sealed class PersonStreams(bool readsInput) : IExecStreams, IDisposable
     public void Dispose() => _streams.Dispose();
 }
 
-/// <summary>A command whose words are collected. No input; 64 MB of each output are kept, the rest is dropped.</summary>
-internal sealed class CollectedStreams : IExecStreams
+/// <summary>A command whose words are collected. 64 MB of each output are kept, the rest is dropped.</summary>
+internal sealed class CollectedStreams(string? input) : IExecStreams
 {
     private const int Largest = 64 * 1024 * 1024;
 
@@ -25,7 +26,15 @@ internal sealed class CollectedStreams : IExecStreams
 
     public MemoryStream Error { get; } = new();
 
-    public int ReadInput(Span<byte> buffer) => 0;
+    private ReadOnlyMemory<byte> _input = Encoding.UTF8.GetBytes(input ?? "");
+
+    public int ReadInput(Span<byte> buffer)
+    {
+        var count = Math.Min(buffer.Length, _input.Length);
+        _input.Span[..count].CopyTo(buffer);
+        _input = _input[count..];
+        return count;
+    }
 
     public void StopInput() { }
 

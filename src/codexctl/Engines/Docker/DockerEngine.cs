@@ -64,8 +64,8 @@ public sealed partial class DockerEngine(IProcesses processes, DockerDialect dia
 
     public Task<int> ExecAsync(ExecSpec spec) => processes.AttachAsync(ExecCommand(spec));
 
-    public Task<ProcessResult> CaptureAsync(ExecSpec spec, TimeSpan limit, CancellationToken cancel = default) =>
-        processes.CaptureAsync(ExecCommand(spec), limit, cancel: cancel);
+    public Task<ProcessResult> CaptureAsync(ExecSpec spec, TimeSpan limit, string? input = null, CancellationToken cancel = default) =>
+        processes.CaptureAsync(ExecCommand(spec), limit, input, cancel);
 
     public Task KillSessionAsync(string container, string session, CancellationToken cancel = default) =>
         GoneIsFineAsync(["exec", "--user", "0:0", container, Box.Enter, "--kill", session], cancel);

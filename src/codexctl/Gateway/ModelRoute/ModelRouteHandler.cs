@@ -383,7 +383,7 @@ public sealed class ModelRouteHandler : IDisposable
     }
 
     // Bodies of any size, and a client that is stopped with Ctrl-Z is still a client.
-    private static void LiftLimits(HttpContext context)
+    internal static void LiftLimits(HttpContext context)
     {
         if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
         {

@@ -30,6 +30,19 @@ internal static class BoxEnvironment
         return environment;
     }
 
+    /// <summary>A login in the home of local runs, which would be taken along to whatever provider it names; null where all is well.</summary>
+    public static string? StrayLogin(string program, IReadOnlyDictionary<string, string> environment)
+    {
+        var path = System.IO.Path.Combine(Box.LocalCodexHome, "auth.json");
+        return
+            System.IO.Path.GetFileName(program) == "codex"
+            && environment.GetValueOrDefault("CODEX_HOME") == Box.LocalCodexHome
+            && System.IO.Path.Exists(path)
+            ? $"{path} holds a login, and local runs need none: signed in, Codex may choose another provider. "
+                + $"Remove it: codexctl run --cmd rm {path}"
+            : null;
+    }
+
     /// <summary>Makes $CODEX_HOME, which Codex wants to exist, and lays the profiles into it, which it reads only there.</summary>
     public static void PrepareCodexHome(IReadOnlyDictionary<string, string> environment)
     {

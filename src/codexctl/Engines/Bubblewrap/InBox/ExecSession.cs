@@ -22,6 +22,11 @@ internal static class ExecSession
         BoxEnvironment.PrepareCodexHome(environment);
 
         var command = request.Command;
+        if (BoxEnvironment.StrayLogin(command[0], environment) is { } stray)
+        {
+            Refuse(frames, $"codexctl: {stray}", ExitCodes.BeforeCommand);
+            return;
+        }
         var found = ProgramLookup.Find(command[0], environment["PATH"], request.WorkingDirectory);
         if (found.Path is null)
         {
