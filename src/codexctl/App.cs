@@ -14,6 +14,7 @@ namespace Codexctl;
 public sealed class App(HostEnvironment environment, Terminal.Terminal terminal, IProcesses processes, TimeProvider clock, Passthrough line)
 {
     private CodexStore? _codex;
+    private ImageCatalogue? _images;
     private EngineSelection? _engines;
     private GatewayLauncher? _gateways;
 
@@ -30,7 +31,11 @@ public sealed class App(HostEnvironment environment, Terminal.Terminal terminal,
 
     public Paths Paths { get; } = new(environment);
 
-    public CodexStore Codex => _codex ??= new CodexStore(Paths, Environment, Clock, CodexLock.Embedded.ForThisMachine());
+    /// <summary>The pinned Codex: the one that codexctl came with, or the one that the person chose instead.</summary>
+    public CodexStore Codex => _codex ??= new CodexStore(Paths, Environment, Clock, CodexPin.Load(Paths).Lock.ForThisMachine());
+
+    /// <summary>The images there are, the person's own among them.</summary>
+    public ImageCatalogue Images => _images ??= ImageCatalogue.Load(Paths.UserImages);
 
     public GatewayLauncher Gateways => _gateways ??= new GatewayLauncher(Processes, Paths, Self.Command, Clock);
 

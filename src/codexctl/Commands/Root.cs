@@ -17,6 +17,7 @@ public static class Root
             Lifecycle.CreateRm(app),
             Ls.Create(app),
             Build.Create(app),
+            ImagesCommand.Create(app),
             Demo.Create(app),
             GatewayCommand.Create(app),
         };

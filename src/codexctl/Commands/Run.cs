@@ -106,7 +106,7 @@ public static class Run
     {
         var request = Request(app, options);
         var engine = await app.EngineAsync(options.Engine, cancel);
-        ImageMaking.Check(engine, options.Image);
+        ImageMaking.Check(app, engine, options.Image);
         CheckPowers(engine, request);
         if (request.IsCodex)
         {

@@ -46,6 +46,21 @@ public interface IImageEngine : IContainerEngine
 {
     Task<ImageInfo?> InspectImageAsync(string image, CancellationToken cancel = default);
 
+    /// <summary>Containers as <see cref="IContainerEngine.InspectAsync"/> tells them, and an image; in one call where the engine can.</summary>
+    async Task<(IReadOnlyList<ContainerInfo> Containers, ImageInfo? Image)> InspectWithImageAsync(
+        IReadOnlyList<string> names,
+        string image,
+        CancellationToken cancel = default
+    ) => (await InspectAsync(names, cancel), await InspectImageAsync(image, cancel));
+
+    /// <summary>The images that codexctl built (they carry the label), with and without a name.</summary>
+    Task<IReadOnlyList<ImageInfo>> ListImagesAsync(string label, CancellationToken cancel = default) =>
+        throw new UserError($"{Name} cannot list its images here yet.", null, "Use the engine's own command.");
+
+    /// <summary>Gives an image one more name, which moves when another image had it.</summary>
+    Task TagImageAsync(string image, string name, CancellationToken cancel = default) =>
+        throw new UserError($"{Name} cannot name images here yet.", null, "Use the engine's own command.");
+
     Task PullImageAsync(string image, Action<string> onLine, CancellationToken cancel = default);
 
     Task RemoveImageAsync(string image, CancellationToken cancel = default);
@@ -80,6 +95,14 @@ public sealed record ContainerInfo(
     DateTimeOffset? Created
 )
 {
+    /// <summary>The image's id as <see cref="ImageInfo.Id"/> has it; null where the engine does not say.</summary>
+    public string? ImageId { get; init; }
+
+    /// <summary>The limits that it was made with; null for none, or where the engine does not say.</summary>
+    public decimal? Cpus { get; init; }
+
+    public long? MemoryBytes { get; init; }
+
     public string? Label(string key) => Labels.GetValueOrDefault(key);
 
     /// <summary>Whether codexctl made it.</summary>
@@ -149,7 +172,11 @@ public sealed record ExecSpec(
 );
 
 /// <param name="Size">Bytes on disk, as the engine counts them; null where it does not say.</param>
-public sealed record ImageInfo(string Name, string Id, IReadOnlyDictionary<string, string> Labels, long? Size, DateTimeOffset? Created);
+public sealed record ImageInfo(string Name, string Id, IReadOnlyDictionary<string, string> Labels, long? Size, DateTimeOffset? Created)
+{
+    /// <summary>All its names, with tags; none of an image that lost its name to a newer one.</summary>
+    public IReadOnlyList<string> Tags { get; init; } = [];
+}
 
 /// <param name="Context">The folder that holds the recipe and all that it copies.</param>
 /// <param name="Recipe">The recipe's path inside the context.</param>

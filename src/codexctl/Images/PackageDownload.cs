@@ -50,10 +50,10 @@ internal sealed class PackageDownload : IDisposable
 
     /// <summary>Fills the file, which may hold the beginning already.</summary>
     /// <exception cref="UserError">In the words of each cause: credentials, not found, network, proxy, certificates, disk.</exception>
-    public async Task FetchAsync(CodexRelease release, string file, IDownloadProgress progress, CancellationToken cancel)
+    public async Task FetchAsync(NpmPackage package, string file, IDownloadProgress progress, CancellationToken cancel)
     {
-        var name = release.Package[(release.Package.IndexOf('/', StringComparison.Ordinal) + 1)..];
-        var address = new Uri(_registry.Registry, $"{release.Package}/-/{name}-{release.PackageVersion}.tgz");
+        var name = package.Name[(package.Name.IndexOf('/', StringComparison.Ordinal) + 1)..];
+        var address = new Uri(_registry.Registry, $"{package.Name}/-/{name}-{package.Version}.tgz");
         var asked = false;
         var failures = 0;
         while (true)
@@ -67,11 +67,11 @@ internal sealed class PackageDownload : IDisposable
                 }
                 if (asked)
                 {
-                    throw NotThere(release, address);
+                    throw NotThere(package, address);
                 }
                 // A registry may keep its archives elsewhere; then its description of the package says where.
                 asked = true;
-                address = await AskAsync(release, cancel) ?? throw NotThere(release, address);
+                address = await AskAsync(package, cancel) ?? throw NotThere(package, address);
             }
             catch (Exception error) when (DownloadErrors.IsTransient(error) && !cancel.IsCancellationRequested)
             {
@@ -159,9 +159,9 @@ internal sealed class PackageDownload : IDisposable
     }
 
     /// <summary>Where the registry says the archive of a version is; null when it does not know the version.</summary>
-    private async Task<Uri?> AskAsync(CodexRelease release, CancellationToken cancel)
+    private async Task<Uri?> AskAsync(NpmPackage package, CancellationToken cancel)
     {
-        var address = new Uri(_registry.Registry, release.Package.Replace("/", "%2f", StringComparison.Ordinal));
+        var address = new Uri(_registry.Registry, package.Name.Replace("/", "%2f", StringComparison.Ordinal));
         using var stall = new Stall(_time, cancel);
         try
         {
@@ -175,7 +175,7 @@ internal sealed class PackageDownload : IDisposable
             using var document = JsonDocument.Parse(await response.Content.ReadAsByteArrayAsync(stall.Token));
             return
                 document.RootElement.TryGetProperty("versions", out var versions)
-                && versions.TryGetProperty(release.PackageVersion, out var version)
+                && versions.TryGetProperty(package.Version, out var version)
                 && version.TryGetProperty("dist", out var dist)
                 && dist.TryGetProperty("tarball", out var tarball)
                 && Uri.TryCreate(tarball.GetString(), UriKind.Absolute, out var found)
@@ -236,9 +236,9 @@ internal sealed class PackageDownload : IDisposable
         }
     }
 
-    private static UserError NotThere(CodexRelease release, Uri address) =>
+    private static UserError NotThere(NpmPackage package, Uri address) =>
         new(
-            $"The npm registry {address.Host} does not have {release.Package} {release.PackageVersion}.",
+            $"The npm registry {address.Host} does not have {package.Name} {package.Version}.",
             "A mirror may not carry it, or may need some time for new versions.",
             "Use another registry: npm_config_registry=https://… codexctl …"
         );

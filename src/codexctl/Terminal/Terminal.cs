@@ -37,6 +37,13 @@ public sealed class Terminal
     /// <summary>Text for the person as it is.</summary>
     public void Talk(string text) => Quietly(_error, text);
 
+    /// <summary>Asks a question that is answered by yes or no; an empty answer is yes. Only where <see cref="IsInteractive"/>.</summary>
+    public bool Confirm(string question)
+    {
+        Quietly(_error, $"codexctl: {question} [Y/n] ");
+        return Console.ReadLine()?.Trim().ToUpperInvariant() is "" or "Y" or "YES";
+    }
+
     /// <summary>What happened, why, and what to type.</summary>
     public void Fail(string what, string? why, string? mend)
     {

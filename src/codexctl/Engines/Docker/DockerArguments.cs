@@ -89,7 +89,7 @@ public static class DockerArguments
 
     public static List<string> Build(ImageBuild build)
     {
-        List<string> arguments = ["build", "--tag", build.Tag, "--file", build.Recipe];
+        List<string> arguments = ["build", "--tag", build.Tag, "--file", Path.Combine(build.Context, build.Recipe)];
         // Names only, as with exec: a proxy's address may hold a password.
         foreach (var key in build.Arguments.Keys)
         {

@@ -79,6 +79,33 @@ public sealed class DockerEngine(IProcesses processes) : IImageEngine
             : throw Explain(arguments, result);
     }
 
+    public async Task<(IReadOnlyList<ContainerInfo> Containers, ImageInfo? Image)> InspectWithImageAsync(
+        IReadOnlyList<string> names,
+        string image,
+        CancellationToken cancel = default
+    )
+    {
+        // A container's name holds no colon, so that none can be taken for the image.
+        string[] arguments = ["inspect", .. names, WithTag(image)];
+        var result = await RunAsync(arguments, _lookUp, cancel);
+        if (result.ExitCode != 0 && !Lines(result.Error).All(IsMissing))
+        {
+            throw Explain(arguments, result);
+        }
+        var (containers, images) = DockerJson.Both(result.Output, image);
+        return (containers, images.FirstOrDefault());
+    }
+
+    public async Task<IReadOnlyList<ImageInfo>> ListImagesAsync(string label, CancellationToken cancel = default)
+    {
+        var result = await CheckedAsync(["image", "ls", "--quiet", "--no-trunc", "--filter", $"label={label}"], _lookUp, cancel);
+        var ids = Lines(result.Output).Distinct(StringComparer.Ordinal).ToList();
+        return ids.Count == 0 ? [] : DockerJson.ImageList((await CheckedAsync(["image", "inspect", .. ids], _lookUp, cancel)).Output);
+    }
+
+    public async Task TagImageAsync(string image, string name, CancellationToken cancel = default) =>
+        await CheckedAsync(["image", "tag", image, name], _lookUp, cancel);
+
     public Task PullImageAsync(string image, Action<string> onLine, CancellationToken cancel = default) =>
         LongAsync(Command(["image", "pull", image]), onLine, cancel);
 
@@ -94,6 +121,11 @@ public sealed class DockerEngine(IProcesses processes) : IImageEngine
             onLine,
             cancel
         );
+
+    private static string WithTag(string image) =>
+        image[(image.LastIndexOf('/') + 1)..].Contains(':', StringComparison.Ordinal) || image.Contains('@', StringComparison.Ordinal)
+            ? image
+            : image + ":latest";
 
     private static CommandLine Command(IReadOnlyList<string> arguments) => new("docker", arguments);
 
