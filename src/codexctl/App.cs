@@ -32,7 +32,14 @@ public sealed class App(HostEnvironment environment, Terminal.Terminal terminal,
     public Paths Paths { get; } = new(environment);
 
     /// <summary>The pinned Codex: the one that codexctl came with, or the one that the person chose instead.</summary>
-    public CodexStore Codex => _codex ??= new CodexStore(Paths, Environment, Clock, CodexPin.Load(Paths).Lock.ForThisMachine());
+    public CodexStore Codex =>
+        _codex ??= new CodexStore(Paths, Environment, Clock, (Release ?? CodexPin.Load(Paths).Lock).ForThisMachine());
+
+    /// <summary>A Codex to try before it is chosen.</summary>
+    public CodexLock? Release { get; init; }
+
+    /// <summary>The same program with another Codex.</summary>
+    public App With(CodexLock release) => new(Environment, Terminal, Processes, Clock, Line) { Release = release };
 
     /// <summary>The images there are, the person's own among them.</summary>
     public ImageCatalogue Images => _images ??= ImageCatalogue.Load(Paths.UserImages);
@@ -78,6 +85,9 @@ public sealed class App(HostEnvironment environment, Terminal.Terminal terminal,
             )
             {
                 Clock = Clock,
+                ImageProblem = (image, info) => ImageOffers.Problem(this, image, info),
+                OfferImage = (image, problem, cancel) => ImageOffers.OfferAsync(this, engine, image, problem, cancel),
+                ContainerNotice = container => ImageOffers.Notice(this, container),
             }
         );
 }

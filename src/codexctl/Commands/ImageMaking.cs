@@ -76,11 +76,6 @@ internal static class ImageMaking
         {
             CheckName(app, name);
         }
-        var options = request.Options with
-        {
-            Network = request.Options.Network ?? app.Environment["CODEXCTL_BUILD_NETWORK"],
-            Authorities = request.Options.Authorities ?? ReadAuthorities(app),
-        };
         var plan = ImagePlan.Make(
             app.Images,
             app.Codex.Release,
@@ -95,19 +90,36 @@ internal static class ImageMaking
         {
             app.Terminal.Say($"{name}: {why}");
         }
+        return (plan, await RunAsync(app, engine, plan, request.Options, request.Jobs, cancel));
+    }
+
+    /// <summary>Carries out a plan, with a line of progress an image.</summary>
+    public static async Task<IReadOnlyList<BuildResult>> RunAsync(
+        App app,
+        IImageEngine engine,
+        ImagePlan plan,
+        ImageOptions options,
+        int? jobs,
+        CancellationToken cancel
+    )
+    {
+        options = options with
+        {
+            Network = options.Network ?? app.Environment["CODEXCTL_BUILD_NETWORK"],
+            Authorities = options.Authorities ?? ReadAuthorities(app),
+        };
         // Ctrl-C: the engine's client is interrupted, and what was prepared is removed. No tag has moved.
         using var interrupts = new Processes.Interrupts(cancel);
         using var board = new ProgressBoard(app.Terminal, app.Clock);
         var builder = new ImageBuilder(engine, app.Images, app.Codex, app.Paths, app.Environment, app.Clock);
         var logs = Paths.MakePrivate(app.Paths.BuildLogs);
-        var results = await new BuildRun(builder, logs, app.Clock).RunAsync(
+        return await new BuildRun(builder, logs, app.Clock).RunAsync(
             plan,
             options,
-            request.Jobs ?? Math.Clamp(System.Environment.ProcessorCount, 2, 4),
+            jobs ?? Math.Clamp(System.Environment.ProcessorCount, 2, 4),
             step => new BuildView(board.Add($"image {options.Tag ?? step.Recipe.Name}")),
             interrupts.Token
         );
-        return (plan, results);
     }
 
     public static void ThrowIfFailed(IReadOnlyList<BuildResult> results)

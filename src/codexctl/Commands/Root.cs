@@ -18,6 +18,8 @@ public static class Root
             Ls.Create(app),
             Build.Create(app),
             ImagesCommand.Create(app),
+            CodexCommand.Create(app),
+            Upgrade.Create(app),
             Demo.Create(app),
             GatewayCommand.Create(app),
         };

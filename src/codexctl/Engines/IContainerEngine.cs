@@ -46,12 +46,15 @@ public interface IImageEngine : IContainerEngine
 {
     Task<ImageInfo?> InspectImageAsync(string image, CancellationToken cancel = default);
 
-    /// <summary>Containers as <see cref="IContainerEngine.InspectAsync"/> tells them, and an image; in one call where the engine can.</summary>
+    /// <summary>
+    /// Containers as <see cref="IContainerEngine.InspectAsync"/> tells them, and an image, in one call; without the image where the
+    /// engine would need a second call for it.
+    /// </summary>
     async Task<(IReadOnlyList<ContainerInfo> Containers, ImageInfo? Image)> InspectWithImageAsync(
         IReadOnlyList<string> names,
         string image,
         CancellationToken cancel = default
-    ) => (await InspectAsync(names, cancel), await InspectImageAsync(image, cancel));
+    ) => (await InspectAsync(names, cancel), null);
 
     /// <summary>The images that codexctl built (they carry the label), with and without a name.</summary>
     Task<IReadOnlyList<ImageInfo>> ListImagesAsync(string label, CancellationToken cancel = default) =>
@@ -67,6 +70,18 @@ public interface IImageEngine : IContainerEngine
 
     /// <summary>Builds an image; each line of the engine's log goes to <paramref name="onLine"/>.</summary>
     Task BuildImageAsync(ImageBuild build, Action<string> onLine, CancellationToken cancel = default);
+}
+
+/// <summary>An engine whose containers can be exchanged for others, with what is in them.</summary>
+public interface IMovingEngine : IImageEngine
+{
+    Task RenameAsync(string name, string newName, CancellationToken cancel = default);
+
+    /// <summary>Copies a folder of a container, running or not, into a folder of the host; false when it is not there.</summary>
+    Task<bool> CopyOutAsync(string container, string path, string hostFolder, CancellationToken cancel = default);
+
+    /// <summary>Copies a folder of the host into a folder of a container.</summary>
+    Task CopyInAsync(string container, string hostPath, string folder, CancellationToken cancel = default);
 }
 
 /// <summary>What an engine can promise; a missing one is an error or a named opt-out, never silent.</summary>
@@ -151,7 +166,11 @@ public sealed record ContainerSpec(
     BoxUser User,
     decimal? Cpus,
     long? MemoryBytes
-);
+)
+{
+    /// <summary>What the box calls itself; null for the container's name.</summary>
+    public string? HostName { get; init; }
+}
 
 public sealed record BoxUser(uint UserId, uint GroupId);
 

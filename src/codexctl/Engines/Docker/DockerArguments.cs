@@ -24,7 +24,17 @@ public static class DockerArguments
     public static List<string> Create(ContainerSpec spec)
     {
         // --pull never: an image that is missing is built by us or an error, never fetched from somewhere by surprise.
-        List<string> arguments = ["create", "--pull", "never", "--name", spec.Name, "--hostname", HostName(spec.Name), "--init"];
+        List<string> arguments =
+        [
+            "create",
+            "--pull",
+            "never",
+            "--name",
+            spec.Name,
+            "--hostname",
+            HostName(spec.HostName ?? spec.Name),
+            "--init",
+        ];
         arguments.AddRange(["--network", spec.Network == BoxNetwork.None ? "none" : "bridge"]);
         arguments.AddRange(["--cap-drop", "ALL"]);
         foreach (var capability in _capabilities)

@@ -3,9 +3,10 @@ using Codexctl.Processes;
 namespace Codexctl.Engines.Docker;
 
 /// <summary>Docker by its command-line client.</summary>
-public sealed class DockerEngine(IProcesses processes) : IImageEngine
+public sealed class DockerEngine(IProcesses processes) : IMovingEngine
 {
     private static readonly TimeSpan _lookUp = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan _copy = TimeSpan.FromMinutes(30);
     private static readonly TimeSpan _change = TimeSpan.FromMinutes(2);
 
     public string Name => "docker";
@@ -63,6 +64,28 @@ public sealed class DockerEngine(IProcesses processes) : IImageEngine
     public Task<ProcessResult> CaptureAsync(ExecSpec spec, TimeSpan limit, CancellationToken cancel = default) =>
         processes.CaptureAsync(ExecCommand(spec), limit, cancel: cancel);
 
+    public async Task RenameAsync(string name, string newName, CancellationToken cancel = default) =>
+        await CheckedAsync(["container", "rename", name, newName], _lookUp, cancel);
+
+    public async Task<bool> CopyOutAsync(string container, string path, string hostFolder, CancellationToken cancel = default)
+    {
+        string[] arguments = ["container", "cp", $"{container}:{path}", hostFolder];
+        var result = await RunAsync(arguments, _copy, cancel);
+        if (result.ExitCode == 0)
+        {
+            return true;
+        }
+        return
+            result.Error.Contains("Could not find the file", StringComparison.OrdinalIgnoreCase)
+            || result.Error.Contains("no such file or directory", StringComparison.OrdinalIgnoreCase)
+            || result.Error.Contains("could not be found on container", StringComparison.OrdinalIgnoreCase)
+            ? false
+            : throw Explain(arguments, result);
+    }
+
+    public async Task CopyInAsync(string container, string hostPath, string folder, CancellationToken cancel = default) =>
+        await CheckedAsync(["container", "cp", hostPath, $"{container}:{folder}"], _copy, cancel);
+
     public Task KillSessionAsync(string container, string session, CancellationToken cancel = default) =>
         GoneIsFineAsync(["exec", "--user", "0:0", container, Box.Enter, "--kill", session], cancel);
 
@@ -86,7 +109,7 @@ public sealed class DockerEngine(IProcesses processes) : IImageEngine
     )
     {
         // A container's name holds no colon, so that none can be taken for the image.
-        string[] arguments = ["inspect", .. names, WithTag(image)];
+        string[] arguments = ["inspect", WithTag(image), .. names];
         var result = await RunAsync(arguments, _lookUp, cancel);
         if (result.ExitCode != 0 && !Lines(result.Error).All(IsMissing))
         {
