@@ -113,13 +113,21 @@ internal static class ImageMaking
         using var board = new ProgressBoard(app.Terminal, app.Clock);
         var builder = new ImageBuilder(engine, app.Images, app.Codex, app.Paths, app.Environment, app.Clock);
         var logs = Paths.MakePrivate(app.Paths.BuildLogs);
-        return await new BuildRun(builder, logs, app.Clock).RunAsync(
-            plan,
-            options,
-            jobs ?? Math.Clamp(System.Environment.ProcessorCount, 2, 4),
-            step => new BuildView(board.Add($"image {options.Tag ?? step.Recipe.Name}")),
-            interrupts.Token
-        );
+        try
+        {
+            return await new BuildRun(builder, logs, app.Clock).RunAsync(
+                plan,
+                options,
+                jobs ?? Math.Clamp(System.Environment.ProcessorCount, 2, 4),
+                step => new BuildView(board.Add($"image {options.Tag ?? step.Recipe.Name}")),
+                interrupts.Token
+            );
+        }
+        catch (OperationCanceledException)
+        {
+            board.Note("the images that were there are as they were.");
+            throw;
+        }
     }
 
     public static void ThrowIfFailed(IReadOnlyList<BuildResult> results)

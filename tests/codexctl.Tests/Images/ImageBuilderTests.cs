@@ -180,7 +180,7 @@ public sealed class ImageBuilderTests : IDisposable
         Should.Throw<FormatException>(() => Integrity.Parse("sha1-abc"));
     }
 
-    private sealed class FakeImageEngine : IImageEngine
+    private sealed class FakeImageEngine : FakeEngine
     {
         public bool Fail { get; set; }
 
@@ -192,11 +192,7 @@ public sealed class ImageBuilderTests : IDisposable
 
         public string Recipe { get; private set; } = "";
 
-        public string Name => "fake";
-
-        public EngineCapabilities Capabilities => new(true, true, true, true, false);
-
-        public Task BuildImageAsync(ImageBuild build, Action<string> onLine, CancellationToken cancel = default)
+        public override Task BuildImageAsync(ImageBuild build, Action<string> onLine, CancellationToken cancel = default)
         {
             Build = build;
             Recipe = File.ReadAllText(Path.Combine(build.Context, build.Recipe));
@@ -207,33 +203,7 @@ public sealed class ImageBuilderTests : IDisposable
             return Fail ? throw new UserError("no") : Task.CompletedTask;
         }
 
-        public Task RemoveImageAsync(string image, CancellationToken cancel = default) =>
+        public override Task RemoveImageAsync(string image, CancellationToken cancel = default) =>
             FailRemove ? throw new UserError("in use") : Task.CompletedTask;
-
-        public Task<ImageInfo?> InspectImageAsync(string image, CancellationToken cancel = default) => throw new NotSupportedException();
-
-        public Task PullImageAsync(string image, Action<string> onLine, CancellationToken cancel = default) =>
-            throw new NotSupportedException();
-
-        public Task<IReadOnlyList<ContainerInfo>> InspectAsync(IReadOnlyList<string> names, CancellationToken cancel = default) =>
-            throw new NotSupportedException();
-
-        public Task<IReadOnlyList<ContainerInfo>> ListAsync(CancellationToken cancel = default) => throw new NotSupportedException();
-
-        public Task CreateAsync(ContainerSpec spec, CancellationToken cancel = default) => throw new NotSupportedException();
-
-        public Task StartAsync(string name, CancellationToken cancel = default) => throw new NotSupportedException();
-
-        public Task StopAsync(string name, CancellationToken cancel = default) => throw new NotSupportedException();
-
-        public Task RemoveAsync(string name, bool force, CancellationToken cancel = default) => throw new NotSupportedException();
-
-        public Task<int> ExecAsync(ExecSpec spec) => throw new NotSupportedException();
-
-        public Task KillSessionAsync(string container, string session, CancellationToken cancel = default) =>
-            throw new NotSupportedException();
-
-        public Task<ProcessResult> CaptureAsync(ExecSpec spec, TimeSpan limit, CancellationToken cancel = default) =>
-            throw new NotSupportedException();
     }
 }
