@@ -17,6 +17,7 @@ public sealed class App(HostEnvironment environment, Terminal.Terminal terminal,
     private ImageCatalogue? _images;
     private EngineSelection? _engines;
     private GatewayLauncher? _gateways;
+    private CodexctlSettings? _settings;
 
     public HostEnvironment Environment { get; } = environment;
 
@@ -44,6 +45,36 @@ public sealed class App(HostEnvironment environment, Terminal.Terminal terminal,
     /// <summary>The images there are, the person's own among them.</summary>
     public ImageCatalogue Images => _images ??= ImageCatalogue.Load(Paths.UserImages);
 
+    /// <summary>
+    /// The settings for the folder that the command works on. Commands that only look or clear away go on without a project file
+    /// that cannot be used: the box wrote it, and must not keep anybody from stopping it.
+    /// </summary>
+    /// <exception cref="UserError">A settings file or a variable is wrong.</exception>
+    public CodexctlSettings Settings => _settings ??= LoadSettings();
+
+    public SettingsLoader SettingsLoader => new(Environment, Paths);
+
+    /// <summary>The folder that a run would mount, resolved; as given where it does not exist.</summary>
+    public string Folder => Libc.ResolvePath(Line.Workdir ?? Directory.GetCurrentDirectory()) ?? Path.GetFullPath(Line.Workdir!);
+
+    private CodexctlSettings LoadSettings()
+    {
+        var settings = SettingsLoader.Load(Folder);
+        if (settings.Project.Problem is { } problem)
+        {
+            if (Line.Verb is "run" or "build" or "config" or "trust")
+            {
+                throw problem;
+            }
+            Terminal.Say($"{problem.Message} {problem.Why} Going on without that file.");
+        }
+        if (Line.Verb != "trust" && settings.Project.Notice is { } notice)
+        {
+            Terminal.Say(notice);
+        }
+        return settings;
+    }
+
     public GatewayLauncher Gateways => _gateways ??= new GatewayLauncher(Processes, Paths, Self.Command, Clock);
 
     public EngineSelection Engines =>
@@ -52,14 +83,53 @@ public sealed class App(HostEnvironment environment, Terminal.Terminal terminal,
             Environment,
             new Dictionary<string, Func<IContainerEngine>>(StringComparer.Ordinal)
             {
-                ["docker"] = () => new DockerEngine(Processes),
+                ["docker"] = Docker,
+                ["podman"] = Podman,
                 [BubblewrapEngine.EngineName] = Bubblewrap,
             }
         );
 
     /// <summary>The engine of `--engine`, else the setting's, else the first that answers.</summary>
     public Task<IContainerEngine> EngineAsync(string? asked, CancellationToken cancel) =>
-        Engines.ChooseAsync(asked, () => Bubblewrap().ProbeAsync(cancel), cancel);
+        Engines.ChooseAsync(asked ?? Settings.Engine, () => Bubblewrap().ProbeAsync(cancel), cancel);
+
+    /// <summary>The setting `strict`: what would take a guarantee away is refused, not told.</summary>
+    public bool Strict => Settings.Strict;
+
+    private DockerEngine Docker()
+    {
+        var mac = OperatingSystem.IsMacOS();
+        var cannot = DockerEndpoint.WhyDockerCannot(Environment, mac, Read);
+        var machine = mac || cannot?.Contains("virtual machine", StringComparison.Ordinal) == true;
+        return new DockerEngine(Processes, DockerDialect.Docker(HasSelinux, machine), new EngineDoor(cannot, HasTcp: true));
+    }
+
+    private DockerEngine Podman()
+    {
+        var mac = OperatingSystem.IsMacOS();
+        var cannot = DockerEndpoint.WhyPodmanCannot(Environment, mac);
+        // On Linux the bridge has no address before the first container is on it, and for an ordinary user none at all.
+        return new DockerEngine(
+            Processes,
+            DockerDialect.Podman(rootless: Libc.GetUserId() != 0, HasSelinux, mac),
+            new EngineDoor(cannot, HasTcp: mac)
+        );
+    }
+
+    private static string? Read(string file)
+    {
+        try
+        {
+            return File.ReadAllText(file);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // Not there, or not for us: then it is not in force for docker's client either.
+            return null;
+        }
+    }
+
+    private static bool HasSelinux => File.Exists("/sys/fs/selinux/enforce");
 
     private BubblewrapEngine Bubblewrap() =>
         new(Paths, Processes, async cancel => (await CodexFilesAsync(cancel)).Root, OwnProgram.Current(), Clock);
@@ -88,6 +158,7 @@ public sealed class App(HostEnvironment environment, Terminal.Terminal terminal,
                 ImageProblem = (image, info) => ImageOffers.Problem(this, image, info),
                 OfferImage = (image, problem, cancel) => ImageOffers.OfferAsync(this, engine, image, problem, cancel),
                 ContainerNotice = container => ImageOffers.Notice(this, container),
+                Strict = Strict,
             }
         );
 }

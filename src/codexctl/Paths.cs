@@ -16,9 +16,9 @@ public sealed class Paths
         var home = environment.Home;
         State = Absolute(environment["CODEXCTL_STATE_DIR"]) ?? Under(environment["XDG_STATE_HOME"], home, ".local/state");
         Cache = Absolute(environment["CODEXCTL_CACHE_DIR"]) ?? Under(environment["XDG_CACHE_HOME"], home, ".cache");
-        Config = environment["CODEXCTL_CONFIG"] is { } file
-            ? Path.GetDirectoryName(Path.GetFullPath(file))!
-            : Under(environment["XDG_CONFIG_HOME"], home, ".config");
+        ConfigFile =
+            Absolute(environment["CODEXCTL_CONFIG"]) ?? Path.Combine(Under(environment["XDG_CONFIG_HOME"], home, ".config"), "config.toml");
+        Config = Path.GetDirectoryName(ConfigFile)!;
     }
 
     /// <summary>What cannot be made again: recordings, receipts, box homes.</summary>
@@ -31,6 +31,15 @@ public sealed class Paths
     public string Cache { get; }
 
     public string Config { get; }
+
+    /// <summary>The person's settings.</summary>
+    public string ConfigFile { get; }
+
+    /// <summary>Which project files the person approved.</summary>
+    public string Trust => Path.Combine(State, "trust.json");
+
+    /// <summary>Held while a settings file is changed.</summary>
+    public string SettingsLock => Path.Combine(State, "settings.lock");
 
     /// <summary>Where sockets go whose path in the state directory would be too long.</summary>
     public static string SharedSockets { get; } = $"/tmp/codexctl-{Libc.GetUserId()}";
@@ -126,6 +135,12 @@ public sealed class ContainerPaths(string root)
     public string Door => SocketDirectory("door");
 
     public string DoorSocket => Path.Combine(Door, "door.sock");
+
+    /// <summary>What the box must present at a door over TCP; made anew by each gateway.</summary>
+    public string DoorToken => Path.Combine(Door, "token");
+
+    /// <summary>The port of a door over TCP; kept from gateway to gateway, because the box lets nothing else through.</summary>
+    public string DoorPort => Path.Combine(Door, "port");
 
     /// <summary>Where front ends talk to the gateway; never visible in a box.</summary>
     public string ControlSocket => Path.Combine(SocketDirectory("control"), "control.sock");

@@ -9,10 +9,21 @@ public class EngineCallTests
     public async Task A_new_container_costs_four_calls_a_stopped_one_three_a_running_one_two(bool named)
     {
         await using var scene = await Scene.CreateAsync(Engine.Docker);
+        if (!named)
+        {
+            // Finding out which engine is there is no call either.
+            scene.Environment.Remove("CODEXCTL_ENGINE");
+        }
+        await CountAsync(scene);
+    }
+
+    internal static async Task CountAsync(Scene scene)
+    {
+        var program = scene.Engine.Word();
         var log = Path.Combine(scene.Root, "calls");
         var folder = scene.NewFolder("wrapper");
-        var real = Machine.Run("sh", "-c", "command -v docker").Output.Trim();
-        var wrapper = Path.Combine(folder, "docker");
+        var real = Machine.Run("sh", "-c", $"command -v {program}").Output.Trim();
+        var wrapper = Path.Combine(folder, program);
         // Who calls is told by the parent's command line: the gateway stops the container, and nobody waits for that at a start.
         await File.WriteAllTextAsync(
             wrapper,
@@ -20,11 +31,6 @@ public class EngineCallTests
         );
         File.SetUnixFileMode(wrapper, (UnixFileMode)0b111_101_101);
         scene.Environment["PATH"] = $"{folder}:{scene.Environment["PATH"]}";
-        if (!named)
-        {
-            // Finding out which engine is there is no call either.
-            scene.Environment.Remove("CODEXCTL_ENGINE");
-        }
 
         List<string> Calls()
         {

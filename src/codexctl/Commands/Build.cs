@@ -33,7 +33,7 @@ public static class Build
                 result.AddError("--jobs must be 1 or more");
             }
         });
-        var keepCa = new Option<bool>("--keep-ca") { Description = "The images go on trusting the certificates of CODEXCTL_CA_FILE" };
+        var keepCa = new Option<bool>("--keep-ca") { Description = "The images go on trusting the certificates of the setting ca_file" };
         var snapshot = new Option<bool>("--snapshot") { Description = "Also give each image a tag with the time, which never moves" };
         var json = new Option<bool>("--json") { Description = "The result as JSON" };
         var engine = ContainerOptions.EngineOption();

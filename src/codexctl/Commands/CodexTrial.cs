@@ -57,7 +57,7 @@ internal static class CodexTrial
     {
         var codex = app.Images.Find(ImageMaking.Default)!;
         var there = await engine.InspectImageAsync(codex.Name, cancel);
-        var @base = app.Environment["CODEXCTL_BASE_IMAGE"] ?? there?.Labels.GetValueOrDefault(ImageLabels.Base) ?? codex.Base;
+        var @base = app.Settings.BuildBase ?? there?.Labels.GetValueOrDefault(ImageLabels.Base) ?? codex.Base;
         var plan = new ImagePlan([new BuildStep(codex, @base, Whole: true, NoCache: false, [])], []);
         ImageMaking.ThrowIfFailed(await ImageMaking.RunAsync(app, engine, plan, new ImageOptions(Tag: Canary), jobs: 1, cancel));
     }

@@ -16,7 +16,11 @@ public sealed class ContainerOptions
         new("--workdir") { Description = "The folder whose container is meant (default: the current one)", HelpName = "PATH" };
 
     public static Option<string?> EngineOption() =>
-        new("--engine") { Description = "docker or bubblewrap (default: the first that answers)", HelpName = "ENGINE" };
+        new("--engine")
+        {
+            Description = "apple, docker, podman or bubblewrap (default: the setting engine, else the first that answers)",
+            HelpName = "ENGINE",
+        };
 
     public void AddTo(Command command)
     {
@@ -44,7 +48,7 @@ public sealed class ContainerOptions
         }
         var engine = await app.EngineAsync(parsed.GetValue(Engine), cancel);
         var folder = Folder(parsed.GetValue(Workdir));
-        var plain = ContainerNames.ForFolder(SessionPlanner.NamePrefix, folder);
+        var plain = ContainerNames.ForFolder(app.Settings.DefaultNamePrefix, folder);
         string[] names = name is not null ? [name] : [plain, ContainerNames.WithHash(plain, folder)];
         if (mend && engine is IMovingEngine moving)
         {

@@ -45,10 +45,10 @@ public static class Exec
                 ExitCodes.BeforeCommand
             );
         }
-        var shell = app.Environment["CODEX_SHELL"] ?? "bash";
+        var shell = app.Settings.DefaultShell;
         var command = app.Line.Rest.Count == 0 ? BoxCommand.Shell(shell) : BoxCommand.Typed(app.Line.Rest, shell);
         var last = app.Gateways.LastOrder(engine.Name, container.Name);
-        var request = ExistingContainer.Request(container, last, app.Environment);
+        var request = ExistingContainer.Request(container, last, app.Environment, app.Settings);
         await using var session = await app.Sessions(engine).JoinAsync(container, last, request, cancel);
         var code = await session.AttachAsync(command, app.Terminal.IsInteractive, root);
         await session.FinishAsync(CancellationToken.None);

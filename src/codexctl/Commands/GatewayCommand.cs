@@ -13,7 +13,9 @@ public static class GatewayCommand
         var container = new Argument<string>("container");
         var command = new Command("gateway", "The background process of a container") { Hidden = true };
         command.Arguments.Add(engine);
+        var again = new Option<bool>("--again") { Description = "It follows one that died under its runs" };
         command.Arguments.Add(container);
+        command.Options.Add(again);
         command.SetAction(
             async (parsed, cancel) =>
             {
@@ -24,6 +26,7 @@ public static class GatewayCommand
                     app.Environment,
                     chosen,
                     parsed.GetRequiredValue(container),
+                    parsed.GetValue(again),
                     app.Clock,
                     app.Terminal.Say
                 );

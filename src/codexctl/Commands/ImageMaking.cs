@@ -83,7 +83,7 @@ internal static class ImageMaking
             await ThereAsync(app, engine, names, cancel),
             // For machines that cannot reach the usual base image.
             request.Base
-                ?? app.Environment["CODEXCTL_BASE_IMAGE"],
+                ?? app.Settings.BuildBase,
             request.Rebuild
         );
         foreach (var (name, why) in plan.Skipped)
@@ -105,7 +105,7 @@ internal static class ImageMaking
     {
         options = options with
         {
-            Network = options.Network ?? app.Environment["CODEXCTL_BUILD_NETWORK"],
+            Network = options.Network ?? app.Settings.BuildNetwork,
             Authorities = options.Authorities ?? ReadAuthorities(app),
         };
         // Ctrl-C: the engine's client is interrupted, and what was prepared is removed. No tag has moved.
@@ -176,10 +176,10 @@ internal static class ImageMaking
         return there;
     }
 
-    /// <summary>The file of CODEXCTL_CA_FILE; null when none is set.</summary>
+    /// <summary>The file of the setting `ca_file`; null when none is set.</summary>
     private static string? ReadAuthorities(App app)
     {
-        if (app.Environment["CODEXCTL_CA_FILE"] is not { } file)
+        if (app.Settings.CaFile is not { } file)
         {
             return null;
         }
@@ -190,7 +190,11 @@ internal static class ImageMaking
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw new UserError($"The certificates in {file} cannot be read.", error.Message, "Correct the variable CODEXCTL_CA_FILE.");
+            throw new UserError(
+                $"The certificates in {file} cannot be read.",
+                error.Message,
+                "Correct the setting: codexctl config set ca_file PATH"
+            );
         }
         if (
             !text.Contains("-----BEGIN CERTIFICATE-----", StringComparison.Ordinal)
@@ -200,7 +204,7 @@ internal static class ImageMaking
             throw new UserError(
                 $"{file} holds no certificates in PEM form, or a private key beside them.",
                 "A build hands this file to its steps, so it must hold certificates and nothing else.",
-                "Correct the variable CODEXCTL_CA_FILE."
+                "Correct the setting: codexctl config set ca_file PATH"
             );
         }
         return text.Length <= LargestAuthorities
@@ -208,7 +212,7 @@ internal static class ImageMaking
             : throw new UserError(
                 $"{file} is too large: {text.Length / 1024} KB.",
                 "A build takes your own authorities (64 KB at most), not the whole list of public ones.",
-                "Put only the extra certificates into the file of CODEXCTL_CA_FILE."
+                "Put only the extra certificates into the file of the setting ca_file."
             );
     }
 }

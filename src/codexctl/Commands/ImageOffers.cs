@@ -39,7 +39,7 @@ internal static class ImageOffers
         if (engine is IImageEngine images && app.Terminal.IsInteractive)
         {
             app.Terminal.Say(problem);
-            if (app.Terminal.Confirm("Build it anew now? Containers that exist stay as they are."))
+            if (app.Terminal.Ask("Build it anew now? Containers that exist stay as they are."))
             {
                 var request = new BuildRequest { Names = [name], Rebuild = foreign };
                 var (_, results) = await ImageMaking.BuildAsync(app, images, request, cancel);

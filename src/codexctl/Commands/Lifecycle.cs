@@ -85,6 +85,6 @@ public static class Lifecycle
     {
         var runs = app.Sessions(engine);
         var last = app.Gateways.LastOrder(engine.Name, container.Name);
-        return runs.StartAsync(ExistingContainer.Request(container, last, app.Environment), cancel);
+        return runs.StartAsync(ExistingContainer.Request(container, last, app.Environment, app.Settings), cancel);
     }
 }

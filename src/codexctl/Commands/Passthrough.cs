@@ -24,6 +24,33 @@ public sealed record Passthrough(IReadOnlyList<string> Parsed, RestKind Kind, IR
 {
     private static readonly string[] _optionsWithValue = ["--name", "--engine", "--workdir"];
 
+    /// <summary>The first word; "" when there is none.</summary>
+    public string Verb => Parsed.Count > 0 ? Parsed[0] : "";
+
+    /// <summary>The folder of `--workdir`, whose own settings count; null when it is not given.</summary>
+    public string? Workdir
+    {
+        get
+        {
+            for (var i = 1; i < Parsed.Count; i++)
+            {
+                if (Parsed[i] is "--workdir")
+                {
+                    return i + 1 < Parsed.Count ? Parsed[i + 1] : null;
+                }
+                // The parser takes both.
+                if (
+                    Parsed[i].StartsWith("--workdir=", StringComparison.Ordinal)
+                    || Parsed[i].StartsWith("--workdir:", StringComparison.Ordinal)
+                )
+                {
+                    return Parsed[i]["--workdir=".Length..];
+                }
+            }
+            return null;
+        }
+    }
+
     public static Passthrough Split(IReadOnlyList<string> arguments)
     {
         var verb = arguments.Count > 0 ? arguments[0] : "";

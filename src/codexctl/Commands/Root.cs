@@ -21,6 +21,13 @@ public static class Root
             CodexCommand.Create(app),
             Upgrade.Create(app),
             Demo.Create(app),
+            Log.Create(app),
+            ReceiptCommand.Create(app),
+            Stats.Create(app),
+            Proxy.Create(app),
+            Config.Create(app),
+            Trust.Create(app),
+            Doctor.Create(app),
             GatewayCommand.Create(app),
         };
 

@@ -3,6 +3,7 @@ using Codexctl.Engines;
 using Codexctl.Models;
 using Codexctl.Processes;
 using Codexctl.Sessions;
+using Codexctl.Settings;
 
 namespace Codexctl.Commands;
 
@@ -17,11 +18,14 @@ public static class Run
         public string? Engine { get; init; }
         public string? Workdir { get; init; }
         public string? Model { get; init; }
+        public string? Profile { get; init; }
+        public string? Server { get; init; }
         public string? ModelUrl { get; init; }
         public string? Cpu { get; init; }
         public string? Memory { get; init; }
         public string? Network { get; init; }
         public IReadOnlyList<string> Allow { get; init; } = [];
+        public bool Record { get; init; }
         public bool AllowHome { get; init; }
         public bool Openai { get; init; }
         public bool Auth { get; init; }
@@ -53,8 +57,10 @@ public static class Run
         Add(new Option<string[]>("--cmd") { Description = "Run this command instead of Codex; must be last", HelpName = "COMMAND…" });
         var cpu = Text("--cpu", "Number of processors", "NUM");
         var memory = Text("--mem", "Memory, for example 8G", "SIZE");
-        var model = Text("--model", "The model (default: gpt-oss:20b)", "NAME");
-        var modelUrl = Text("--model-url", "The model server (default: OLLAMA_HOST or http://127.0.0.1:11434)", "URL");
+        var model = Text("--model", "The model (default: the profile's)", "NAME");
+        var profile = Text("--profile", "A profile of the settings (default: gpt-oss)", "NAME");
+        var server = Text("--server", "A model server by name: one of the settings, or ollama, llamacpp, lmstudio, vllm", "NAME");
+        var modelUrl = Text("--model-url", "The model server's address (default: OLLAMA_HOST or http://127.0.0.1:11434)", "URL");
         var allow = Add(
             new Option<string[]>("--allow")
             {
@@ -63,7 +69,12 @@ public static class Run
                 AllowMultipleArgumentsPerToken = false,
             }
         );
-        var network = Text("--network", "full: the engine's ordinary network, without a guard", "full");
+        var network = Text(
+            "--network",
+            "none: the door alone (default); full: the engine's ordinary network, without a guard",
+            "none|full"
+        );
+        var record = Flag("--record", "Record what is said too, secrets taken out; codexctl log shows it");
         var allowHome = Flag("--allow-home", "Allow the home directory as the folder");
         var rest = new Argument<string[]>("codex-arguments")
         {
@@ -84,11 +95,14 @@ public static class Run
                         Engine = parsed.GetValue(container.Engine),
                         Workdir = parsed.GetValue(container.Workdir),
                         Model = parsed.GetValue(model),
+                        Profile = parsed.GetValue(profile),
+                        Server = parsed.GetValue(server),
                         ModelUrl = parsed.GetValue(modelUrl),
                         Cpu = parsed.GetValue(cpu),
                         Memory = parsed.GetValue(memory),
                         Network = parsed.GetValue(network),
                         Allow = parsed.GetValue(allow) ?? [],
+                        Record = parsed.GetValue(record),
                         AllowHome = parsed.GetValue(allowHome),
                         Openai = parsed.GetValue(openai),
                         Auth = parsed.GetValue(auth),
@@ -106,14 +120,17 @@ public static class Run
     {
         var request = Request(app, options);
         var engine = await app.EngineAsync(options.Engine, cancel);
-        ImageMaking.Check(app, engine, options.Image);
+        ImageMaking.Check(app, engine, options.Image ?? (engine.Capabilities.Images ? request.Image : null));
         CheckPowers(engine, request);
         if (request.IsCodex)
         {
             await Preflight.CheckAsync(app, request.ModelUrl, request.Model, cancel);
         }
         var result = await app.Sessions(engine).RunAsync(request, cancel);
-        app.Terminal.Talk(result.Receipt.Line() + "\n");
+        if (app.Settings.Receipt || !result.Receipt.Complete)
+        {
+            app.Terminal.Talk(result.Receipt.Line() + "\n");
+        }
         return result.ExitCode;
     }
 
@@ -172,10 +189,25 @@ public static class Run
         {
             ContainerNames.Check(name);
         }
-        _ = Typed(() => Policy.AllowList.Parse(options.Allow));
-        var shell = app.Environment["CODEX_SHELL"] ?? "bash";
+        var settings = app.Settings;
+        IReadOnlyList<string> allow = [.. settings.Allow, .. options.Allow];
+        _ = Typed(() => Policy.AllowList.Parse(allow));
+        var shell = app.Settings.DefaultShell;
         var codex = line.Kind != RestKind.Cmd && !options.Shell;
-        var network = options.Network == "full" ? BoxNetwork.Full : BoxNetwork.None;
+        var network = (options.Network ?? (settings.FullNetwork ? "full" : "none")) == "full" ? BoxNetwork.Full : BoxNetwork.None;
+        var typed = line.Kind == RestKind.DoubleDash ? BoxCommand.ProfileIn(line.Rest) : null;
+        // A profile of the box's own home is Codex's business.
+        var foreign = typed is not null && !settings.Profiles.ContainsKey(typed);
+        var choice = Typed(() =>
+            ModelChoice.From(
+                settings,
+                app.Environment,
+                options.Profile ?? (foreign ? null : typed),
+                options.Model,
+                options.ModelUrl,
+                options.Server
+            )
+        );
         return new RunRequest
         {
             Workdir = Workdir.Resolve(
@@ -186,22 +218,33 @@ public static class Run
             ),
             StateId = app.Paths.StateId,
             Name = options.Name,
-            Image = options.Image ?? ImageMaking.Default,
+            NamePrefix = settings.DefaultNamePrefix,
+            Image = options.Image ?? settings.DefaultImage,
             User = new BoxUser(Libc.GetUserId(), Libc.GetGroupId()),
             Temporary = options.Temporary,
-            ReadOnly = options.ReadOnly,
+            ReadOnly = options.ReadOnly || settings.ReadOnly,
             Network = network,
-            Cpus = options.Cpu is { } cpu ? Sizes.Cpus(cpu) : null,
-            MemoryBytes = options.Memory is { } memory ? Sizes.Memory(memory) : null,
-            ModelUrl = Typed(() => ModelServerAddress.Resolve(options.ModelUrl, app.Environment)),
-            Allow = options.Allow,
+            Cpus = (options.Cpu ?? settings.Cpus) is { } cpu ? Sizes.Cpus(cpu) : null,
+            MemoryBytes = (options.Memory ?? settings.Memory) is { } memory ? Sizes.Memory(memory) : null,
+            ModelUrl = choice.Url,
+            Allow = allow,
+            Record = options.Record || settings.Record,
             Command =
-                codex ? BoxCommand.Codex(options.Model, line.Rest)
+                codex
+                    ? BoxCommand.Codex(
+                        settings.DefaultCodexCommand,
+                        choice.Profile.Name,
+                        foreign ? options.Model
+                            : choice.Model == choice.Profile.Model ? null
+                            : choice.Model,
+                        line.Rest
+                    )
                 : options.Shell ? BoxCommand.Shell(shell)
                 : BoxCommand.Typed(line.Rest, shell),
             Environment = BoxEnvironment.For(app.Environment, network),
             Terminal = app.Terminal.IsInteractive,
-            Model = options.Model ?? BoxCommand.DefaultModel,
+            Model = choice.Model,
+            Profiles = [.. settings.Profiles.Values],
             IsCodex = codex,
         };
     }

@@ -80,7 +80,7 @@ public static class Upgrade
             await ImageMaking.MakeAsync(app, engine, name, cancel);
         }
         var last = app.Gateways.LastOrder(engine.Name, container.Name);
-        var request = ExistingContainer.Copy(container, last, app.Environment, app.Paths) with { Image = name };
+        var request = ExistingContainer.Copy(container, last, app.Environment, app.Settings, app.Paths) with { Image = name };
         var version = await app.Sessions(engine).MoveAsync(request, container.Name, cancel);
         app.Terminal.Say($"{container.Name} is of the image {name} now: {version}");
         app.Terminal.WriteLine(container.Name);
@@ -95,6 +95,14 @@ public static class Upgrade
                 $"The container {container.Name} is running.",
                 null,
                 $"Stop it first: codexctl stop --name {container.Name}"
+            );
+        }
+        if (container.Label(ContainerLabels.Door) is { } door && door != "socket")
+        {
+            throw new UserError(
+                $"The container {container.Name} has its door over TCP, and such a one cannot be moved yet.",
+                null,
+                "A new one loses its sessions: codexctl rm, then codexctl run"
             );
         }
         if (container.Label(ContainerLabels.Temporary) == "true")

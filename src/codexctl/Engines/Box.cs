@@ -37,4 +37,19 @@ public static class Box
 
     /// <summary>Process 1 of a box: gives the home to its user, starts the relay, then idles.</summary>
     public const string Init = "/usr/local/bin/codexctl-init";
+
+    /// <summary>
+    /// Process 1 of a box whose door is a TCP port: closes the network but for that port, then becomes <see cref="Init"/>. A name of
+    /// its own, so that an image that is too old for it does not start at all.
+    /// </summary>
+    public const string TcpInit = "/usr/local/bin/codexctl-init-tcp";
+
+    /// <summary>The address or name of the machine with the gateway, for a door over TCP.</summary>
+    public const string DoorHostVariable = "CODEXCTL_DOOR_HOST";
+
+    /// <summary>1: nothing but the door may be reached; 0 with `--network full`.</summary>
+    public const string DoorFilterVariable = "CODEXCTL_DOOR_FILTER";
+
+    /// <summary>codexctl-enter's exit code when the door has not answered since the box was started. No command was run.</summary>
+    public const int DoorSilent = 87;
 }

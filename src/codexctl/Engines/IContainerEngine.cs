@@ -11,6 +11,13 @@ public interface IContainerEngine
 
     EngineCapabilities Capabilities { get; }
 
+    /// <summary>How its boxes reach the gateway.</summary>
+    EngineDoor Door => EngineDoor.SocketOnly;
+
+    /// <summary>Where the gateway listens for its boxes over TCP; only for engines whose door has that. One engine call at most.</summary>
+    /// <exception cref="UserError">No such address is known here.</exception>
+    Task<TcpDoor> TcpDoorAsync(CancellationToken cancel = default) => throw new NotSupportedException($"{Name} has no door over TCP.");
+
     /// <summary>The containers with these exact names that exist, in one engine call; those that do not exist are left out.</summary>
     Task<IReadOnlyList<ContainerInfo>> InspectAsync(IReadOnlyList<string> names, CancellationToken cancel = default);
 
@@ -137,6 +144,9 @@ public static class ContainerLabels
     public const string Network = "codexctl.network";
     public const string Temporary = "codexctl.temp";
     public const string ReadOnly = "codexctl.read-only";
+
+    /// <summary>See <see cref="DoorLabel"/>.</summary>
+    public const string Door = "codexctl.door";
 }
 
 /// <summary>A folder or file of the host inside the box.</summary>
@@ -170,6 +180,9 @@ public sealed record ContainerSpec(
 {
     /// <summary>What the box calls itself; null for the container's name.</summary>
     public string? HostName { get; init; }
+
+    /// <summary>The door over TCP; null for the socket. Its token is no part of this.</summary>
+    public TcpDoor? Door { get; init; }
 }
 
 public sealed record BoxUser(uint UserId, uint GroupId);

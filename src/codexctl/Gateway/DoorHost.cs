@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 
@@ -40,12 +41,16 @@ internal sealed class DoorHost(RequestDelegate model, EgressProxy egress) : IAsy
         }
     }
 
-    public async Task StartAsync(string socket)
+    /// <param name="tcp">The door over TCP too, where boxes cannot use the socket.</param>
+    /// <returns>The port of the door over TCP.</returns>
+    public async Task<int?> StartAsync(string socket, DoorListener? tcp = null)
     {
         // The empty builder reads no settings from the environment or from files in the working directory, which a box could have written.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(1));
         builder.WebHost.UseKestrelCore();
+        // What comes is passed on by the thread that noticed it, without a way over two queues: nothing here ever waits on a thread.
+        builder.Services.Configure<SocketTransportOptions>(options => options.UnsafePreferInlineScheduling = true);
         builder.WebHost.ConfigureKestrel(options =>
         {
             options.AddServerHeader = false;
@@ -61,12 +66,33 @@ internal sealed class DoorHost(RequestDelegate model, EgressProxy egress) : IAsy
                     listen.Use(next => connection => DispatchAsync(connection, next));
                 }
             );
+            if (tcp is not null)
+            {
+                options.Listen(
+                    tcp.Address,
+                    tcp.Port,
+                    listen =>
+                    {
+                        listen.Protocols = HttpProtocols.Http1;
+                        listen.Use(next => connection => tcp.Guard.AdmitAsync(connection, next, _stopping.Token));
+                        listen.Use(next => connection => DispatchAsync(connection, next));
+                    }
+                );
+            }
         });
         _application = builder.Build();
-        _application.Run(context => context.Request.Path == "/codexctl/alive" ? AliveAsync(context) : model(context));
+        _application.Run(context =>
+            context.Request.Path.Value switch
+            {
+                "/codexctl/alive" => AliveAsync(context),
+                "/codexctl/ping" => context.Response.WriteAsync("pong\n"),
+                _ => model(context),
+            }
+        );
         await _application.StartAsync();
         // The relay in the box runs under our own user id; nobody else is to connect.
         File.SetUnixFileMode(socket, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        return tcp is null ? null : _application.Urls.Select(url => new Uri(url)).First(url => url.Host != "unix" && url.Port > 0).Port;
     }
 
     public async Task StopAsync()

@@ -121,12 +121,18 @@ public sealed class GatewayLauncher(IProcesses processes, Paths paths, Func<IRea
     internal async Task<LineSocket> EnsureAsync(GatewayOrder order, CancellationToken cancel)
     {
         using var turn = await TakeTurnAsync(order.Engine, say: null, cancel);
-        return await ConnectOrLaunchAsync(order, cancel);
+        return await ConnectOrLaunchAsync(order, cancel, again: true);
     }
 
     /// <summary>Keeps the receipt of a run whose gateway is gone and cannot do it.</summary>
-    internal void Keep(GatewayOrder order, Receipt receipt) =>
-        new ReceiptStore(paths.Container(order.Engine, order.Container).Receipts).Add(receipt);
+    internal void Keep(GatewayOrder order, Receipt receipt) => Keep(paths.Container(order.Engine, order.Container), receipt);
+
+    private static void Keep(ContainerPaths files, Receipt receipt)
+    {
+        // Nobody writes to the record any more.
+        var last = RecordFile.Last(files.Records);
+        new ReceiptStore(files.Receipts).Add(receipt with { Session = last?.Id }, RecordFile.SealOf(last));
+    }
 
     internal string GatewayLock(GatewayOrder order) => paths.Container(order.Engine, order.Container).GatewayLock;
 
@@ -139,7 +145,7 @@ public sealed class GatewayLauncher(IProcesses processes, Paths paths, Func<IRea
             "End it (its command line is: codexctl gateway …), then run the command again."
         );
 
-    private async Task<LineSocket> ConnectOrLaunchAsync(GatewayOrder order, CancellationToken cancel)
+    private async Task<LineSocket> ConnectOrLaunchAsync(GatewayOrder order, CancellationToken cancel, bool again = false)
     {
         var files = paths.Container(order.Engine, order.Container);
         if (await LineSocket.TryConnectAsync(files.ControlSocket, cancel) is { } running)
@@ -157,7 +163,7 @@ public sealed class GatewayLauncher(IProcesses processes, Paths paths, Func<IRea
         {
             File.Delete(files.GatewayLog);
         }
-        var (_, ready) = await processes.DetachAsync(Command(order), files.GatewayLog, _patience, cancel);
+        var (_, ready) = await processes.DetachAsync(Command(order, again), files.GatewayLog, _patience, cancel);
         return ready.Trim() == "ready" && await LineSocket.TryConnectAsync(files.ControlSocket, cancel) is { } socket
             ? socket
             : throw new UserError(
@@ -168,8 +174,8 @@ public sealed class GatewayLauncher(IProcesses processes, Paths paths, Func<IRea
     }
 
     // Out of the person's folder, which the box can write to; so what is relative there must be told in full.
-    private CommandLine Command(GatewayOrder order) =>
-        self(["gateway", order.Engine, order.Container]) with
+    private CommandLine Command(GatewayOrder order, bool again) =>
+        self(["gateway", order.Engine, order.Container, .. again ? (string[])["--again"] : []]) with
         {
             WorkingDirectory = "/",
             Environment = new Dictionary<string, string?>(StringComparer.Ordinal)

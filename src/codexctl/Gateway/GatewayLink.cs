@@ -273,7 +273,7 @@ public sealed class GatewayLink : IAsyncDisposable
         CancellationToken cancel
     )
     {
-        await socket.TrySendAsync(new ControlRequest("join", session, order.ModelUrl, order.Allow, Again: again));
+        await socket.TrySendAsync(new ControlRequest("join", session, order.ModelUrl, order.Allow, Again: again, Record: order.Record));
         ControlReply? reply;
         try
         {

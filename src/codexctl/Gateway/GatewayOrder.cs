@@ -9,19 +9,26 @@ namespace Codexctl.Gateway;
 /// <param name="Allow">Allow list entries as typed.</param>
 /// <param name="Temporary">The container is removed at the end.</param>
 /// <param name="Scripted">The built-in scripted model answers instead of a server (`demo`).</param>
+/// <param name="Listen">The address for a door over TCP, beside the socket; null for none.</param>
+/// <param name="Record">Bodies are recorded too.</param>
+/// <param name="Workdir">The folder on the host, by which its records are found.</param>
 public sealed record GatewayOrder(
     string Engine,
     string Container,
     string ModelUrl,
     IReadOnlyList<string> Allow,
     bool Temporary,
-    bool Scripted
+    bool Scripted,
+    string? Listen = null,
+    bool Record = false,
+    string? Workdir = null
 );
 
 /// <summary>A line from a front end to its gateway.</summary>
 /// <param name="Do">join, finish or stop.</param>
 /// <param name="Session">The run's name (join).</param>
 /// <param name="Kill">The front end ended by a signal; whatever is left of its command is to be ended too (finish).</param>
+/// <param name="Record">Bodies are recorded from now on (join).</param>
 /// <param name="Again">The gateway that the run joined first has died: what went through it is not counted here (join).</param>
 public sealed record ControlRequest(
     string Do,
@@ -29,7 +36,8 @@ public sealed record ControlRequest(
     string? ModelUrl = null,
     IReadOnlyList<string>? Allow = null,
     bool Kill = false,
-    bool Again = false
+    bool Again = false,
+    bool Record = false
 );
 
 /// <summary>The gateway's answer, a line.</summary>

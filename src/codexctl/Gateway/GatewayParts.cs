@@ -21,11 +21,13 @@ internal sealed class GatewayParts : IAsyncDisposable
         ContainerPaths files,
         HostEnvironment environment,
         TimeProvider clock,
-        ScriptedServer? scripted
+        ScriptedServer? scripted,
+        bool again
     )
     {
         _scripted = scripted;
-        _recorder = Recorder.Open(files.Records, clock);
+        var info = new SessionInfo(null, order.Engine, order.Container, order.Workdir, order.ModelUrl);
+        _recorder = Recorder.Open(files.Records, clock, info, order.Record, again);
         var sinks = new Sinks(_recorder, Tally);
         _model = new LazyModelRoute(scripted?.Address ?? new Uri(order.ModelUrl), sinks, clock);
         DoorHost? door = null;
@@ -45,8 +47,18 @@ internal sealed class GatewayParts : IAsyncDisposable
         GatewayOrder order,
         ContainerPaths files,
         HostEnvironment environment,
-        TimeProvider clock
-    ) => new(order, files, environment, clock, order.Scripted ? await ScriptedServer.StartAsync() : null);
+        TimeProvider clock,
+        bool again
+    ) => new(order, files, environment, clock, order.Scripted ? await ScriptedServer.StartAsync() : null, again);
+
+    /// <summary>The name of the record; null where there is none.</summary>
+    public string? RecordSession => _recorder.Session;
+
+    /// <summary>A run asks for the bodies; they are recorded for as long as the gateway lives.</summary>
+    public void RecordBodies() => _recorder.RecordBodies();
+
+    /// <summary>The state of the record now; null where nothing is recorded any more.</summary>
+    public Task<RecordSeal?> SealAsync() => _recorder.SealAsync();
 
     public async ValueTask DisposeAsync()
     {
@@ -66,6 +78,8 @@ internal sealed class GatewayParts : IAsyncDisposable
 
     private sealed class Sinks(params IExchangeSink[] sinks) : IExchangeSink
     {
+        public bool WantsBodies => sinks.Any(sink => sink.WantsBodies);
+
         public void Add(Exchange exchange)
         {
             foreach (var sink in sinks)

@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Threading.Channels;
@@ -49,7 +51,7 @@ internal sealed class GatewayProcess(
         string? problem = null;
         try
         {
-            await parts.Door.StartAsync(files.DoorSocket);
+            await OpenDoorAsync();
             using var listener = Listen(files.ControlSocket);
             _ = AcceptAsync(listener);
             ready();
@@ -62,6 +64,7 @@ internal sealed class GatewayProcess(
             // All of it while we are the only gateway: the files of the next one must not be taken away.
             await parts.Door.StopAsync();
             File.Delete(files.DoorSocket);
+            File.Delete(files.DoorToken);
             File.Delete(files.ControlSocket);
             if (order.Temporary && lease is not null && problem is null)
             {
@@ -69,6 +72,22 @@ internal sealed class GatewayProcess(
             }
             lease?.Dispose();
         }
+    }
+
+    private async Task OpenDoorAsync()
+    {
+        if (order.Listen is not { } listen)
+        {
+            File.Delete(files.DoorToken);
+            await parts.Door.StartAsync(files.DoorSocket);
+            return;
+        }
+        var token = DoorGuard.NewToken();
+        var door = DoorListener.For(IPAddress.Parse(listen), files.DoorPort, new DoorGuard(token, clock));
+        var port = await parts.Door.StartAsync(files.DoorSocket, door);
+        // The token last: who sees it finds the right port beside it.
+        PrivateFile.Write(files.DoorPort, port!.Value.ToString(CultureInfo.InvariantCulture) + "\n");
+        PrivateFile.Write(files.DoorToken, token);
     }
 
     /// <summary>The exclusive lease, or null when somebody asked to stop although runs are still on.</summary>
@@ -121,7 +140,7 @@ internal sealed class GatewayProcess(
             // What the engine said as it stopped the container may have gone through the door too: counted only now.
             var receipt = connection.Finished ? null : ReceiptFor(connection);
             await connection.SendAsync(new ControlReply(Ok: problem is null, problem, Receipt: receipt, Ended: true));
-            Settle(connection, receipt);
+            await SettleAsync(connection, receipt);
         }
         return problem;
     }
@@ -200,12 +219,12 @@ internal sealed class GatewayProcess(
                     if (request.Do == "finish")
                     {
                         // After the answer: nobody is to wait for the disk.
-                        Settle(connection, reply.Receipt);
+                        await SettleAsync(connection, reply.Receipt);
                     }
                 }
                 if (connection is { Session: { } session, Finished: false })
                 {
-                    Settle(connection, ReceiptFor(connection));
+                    await SettleAsync(connection, ReceiptFor(connection));
                     await EndSessionAsync(session);
                 }
             }
@@ -284,6 +303,10 @@ internal sealed class GatewayProcess(
             waiting = [.. _connections.Where(other => other.Finished)];
         }
         parts.Door.Allow(request.Allow ?? []);
+        if (request.Record)
+        {
+            parts.RecordBodies();
+        }
         foreach (var other in waiting)
         {
             await other.SendAsync(new ControlReply(Ok: true, Kept: true));
@@ -298,11 +321,14 @@ internal sealed class GatewayProcess(
                 connection.Joined,
                 clock.GetUtcNow(),
                 connection.Incomplete ?? (parts.RecordingFailure is { } failure ? $"the recording stopped ({failure})" : null)
-            )
+            ) with
+            {
+                Session = parts.RecordSession,
+            }
             : null;
 
     /// <summary>Writes the run's receipt down, once; also that of a run that was killed.</summary>
-    private void Settle(ControlConnection connection, Receipt? receipt)
+    private async Task SettleAsync(ControlConnection connection, Receipt? receipt)
     {
         lock (_gate)
         {
@@ -311,9 +337,14 @@ internal sealed class GatewayProcess(
                 return;
             }
             connection.Settled = true;
+        }
+        // Everything that is counted is in the record by then; the record goes on, its beginning does not change.
+        var seal = await parts.SealAsync();
+        lock (_gate)
+        {
             try
             {
-                new ReceiptStore(files.Receipts).Add(receipt);
+                new ReceiptStore(files.Receipts).Add(receipt, seal);
             }
             catch (Exception error) when (error is IOException or UnauthorizedAccessException)
             {

@@ -13,10 +13,12 @@ internal static class GatewayStart
         HostEnvironment environment,
         IContainerEngine engine,
         string container,
+        bool again,
         TimeProvider clock,
         Action<string> log
     )
     {
+        HostEnvironment.HandleSocketsInline();
         using var ready = ReadyPipe.Open();
         try
         {
@@ -24,7 +26,7 @@ internal static class GatewayStart
                 launcher.LastOrder(engine.Name, container)
                 ?? throw new UserError($"There is no order for a gateway of {container}.", "Gateways are started by codexctl run.");
             var files = paths.Container(engine.Name, container);
-            await using (var parts = await GatewayParts.MakeAsync(order, files, environment, clock))
+            await using (var parts = await GatewayParts.MakeAsync(order, files, environment, clock, again))
             {
                 var process = new GatewayProcess(order, files, engine, parts, clock, log);
                 await process.RunAsync(() => ready.Say("ready"));

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Codexctl.Settings;
 
 namespace Codexctl.Models;
 
@@ -98,15 +99,29 @@ public static class CodexConfiguration
 
     /// <summary>
     /// Files for the Codex home, by name. A profile is a file of its own since 0.134: `--profile gpt-oss` reads
-    /// gpt-oss.config.toml. No context window: it would override what the catalogue knows about the server as it runs now, also
+    /// gpt-oss.config.toml. No context window but the person's own: it would override what the catalogue knows about the server as it runs now, also
     /// for a model that `--model` names, and then the server cuts the conversation's beginning off in silence.
     /// </summary>
-    public static IReadOnlyDictionary<string, string> Profiles()
+    public static IReadOnlyDictionary<string, string> Profiles(IEnumerable<ProfileSettings> profiles) =>
+        profiles.ToDictionary(profile => $"{profile.Name}.config.toml", Profile, StringComparer.Ordinal);
+
+    private static string Profile(ProfileSettings profile)
     {
         var toml = new Toml();
-        toml.Set("model", "gpt-oss:20b");
+        if (profile.Model is { } model)
+        {
+            toml.Set("model", model);
+        }
         toml.Set("model_provider", Provider);
-        return new Dictionary<string, string>(StringComparer.Ordinal) { ["gpt-oss.config.toml"] = toml.ToString() };
+        if (profile.Context is { } context)
+        {
+            toml.Set("model_context_window", context);
+        }
+        if (profile.Effort is { } effort)
+        {
+            toml.Set("model_reasoning_effort", effort);
+        }
+        return toml.ToString();
     }
 
     /// <summary>config.toml of the system layer for `--openai`: OpenAI's own provider, and nobody else is asked.</summary>

@@ -10,6 +10,12 @@ public sealed record CommandLine(string File, IReadOnlyList<string> Arguments)
 
     public string? WorkingDirectory { get; init; }
 
+    /// <summary>
+    /// The program leaves others behind (podman its monitors) that hand on what they inherit for as long as they live: what we
+    /// share with children, a run's lease, is held by a parent of it instead.
+    /// </summary>
+    public bool LeavesProcesses { get; init; }
+
     /// <summary>The program and the words before its first option: what was tried, in a glance.</summary>
     public string Verb => string.Join(' ', [Path.GetFileName(File), .. Arguments.TakeWhile(word => !word.StartsWith('-')).Take(2)]);
 

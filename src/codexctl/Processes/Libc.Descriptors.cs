@@ -12,6 +12,7 @@ internal static unsafe partial class Libc
     public const int ErrorInput = 5;
     public const int ErrorAccess = 13;
     public const int ErrorPipe = 32;
+    public static int ErrorLoop => OperatingSystem.IsMacOS() ? 62 : 40;
     public static int ErrorAgain => OperatingSystem.IsMacOS() ? 35 : 11;
 
     public static int OpenReadWrite => 2;
@@ -19,7 +20,11 @@ internal static unsafe partial class Libc
     public static int OpenWriteAppend => OperatingSystem.IsMacOS() ? 0x1 | 0x8 | 0x200 : 0x1 | 0x400 | 0x40;
     public static int OpenNoControllingTerminal => OperatingSystem.IsMacOS() ? 0x20000 : 0x100;
     public static int OpenCloseOnExec => OperatingSystem.IsMacOS() ? 0x1000000 : 0x80000;
-    private static int OpenNonBlocking => OperatingSystem.IsMacOS() ? 0x4 : 0x800;
+    public static int OpenNoFollow =>
+        OperatingSystem.IsMacOS() ? 0x100
+        : RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x8000
+        : 0x20000;
+    public static int OpenNonBlocking => OperatingSystem.IsMacOS() ? 0x4 : 0x800;
 
     private const int GetDescriptorFlags = 1;
     private const int SetDescriptorFlags = 2;
@@ -38,6 +43,9 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int OpenOnStack(string path, int flags, nint r2, nint r3, nint r4, nint r5, nint r6, nint r7, nint mode);
+
+    [LibraryImport("libc", EntryPoint = "fstat", SetLastError = true)]
+    private static partial int FileStat(int file, Span<byte> buffer);
 
     [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
     public static partial int Close(int file);
@@ -104,6 +112,23 @@ internal static unsafe partial class Libc
                 return -error;
             }
         }
+    }
+
+    /// <summary>Whether an open descriptor is a plain file: no directory, pipe, socket or device.</summary>
+    public static bool IsRegularFile(int file)
+    {
+        const int kinds = 0xF000;
+        const int regular = 0x8000;
+        Span<byte> buffer = stackalloc byte[512];
+        if (FileStat(file, buffer) != 0)
+        {
+            return false;
+        }
+        // st_mode's place in struct stat is part of each system's binary interface.
+        var mode = OperatingSystem.IsMacOS()
+            ? BitConverter.ToUInt16(buffer[4..])
+            : BitConverter.ToInt32(buffer[(RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 24 : 16)..]);
+        return (mode & kinds) == regular;
     }
 
     /// <summary>read(2), again after a signal; the negated error number when it failed.</summary>
@@ -204,6 +229,8 @@ internal static unsafe partial class Libc
     public static void SetCloseOnExec(int file, bool on = true) => Control(file, SetDescriptorFlags, on ? CloseOnExec : 0);
 
     public static void SetNonBlocking(int file) => Control(file, SetStatusFlags, Control(file, GetStatusFlags, 0) | OpenNonBlocking);
+
+    public static bool IsNonBlocking(int file) => (Control(file, GetStatusFlags, 0) & OpenNonBlocking) != 0;
 
     /// <summary>The size of a terminal; null when it is none or does not know.</summary>
     public static TerminalSize? GetWindowSize(int file)

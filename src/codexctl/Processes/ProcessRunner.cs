@@ -149,7 +149,10 @@ public sealed class ProcessRunner(HostEnvironment environment) : IProcesses
 
     private Process Start(CommandLine command, bool redirect)
     {
-        var start = new ProcessStartInfo(Resolve(command))
+        var (file, arguments) = command.LeavesProcesses
+            ? WithoutShared(Resolve(command), command.Arguments)
+            : (Resolve(command), command.Arguments);
+        var start = new ProcessStartInfo(file)
         {
             UseShellExecute = false,
             RedirectStandardInput = redirect,
@@ -162,7 +165,7 @@ public sealed class ProcessRunner(HostEnvironment environment) : IProcesses
             start.StandardOutputEncoding = start.StandardErrorEncoding = new UTF8Encoding(false);
             start.StandardInputEncoding = new UTF8Encoding(false);
         }
-        foreach (var argument in command.Arguments)
+        foreach (var argument in arguments)
         {
             start.ArgumentList.Add(argument);
         }
@@ -178,6 +181,27 @@ public sealed class ProcessRunner(HostEnvironment environment) : IProcesses
         {
             throw new UserError($"{command.File} cannot be started.", error.Message, exitCode: ExitCodes.BeforeCommand);
         }
+    }
+
+    /// <summary>
+    /// A shell holds what is shared until the program has ended, and the program starts without. (bash: others know no
+    /// descriptors above 9.) On a machine without bash nobody holds it.
+    /// </summary>
+    private (string File, IReadOnlyList<string> Arguments) WithoutShared(string file, IReadOnlyList<string> arguments)
+    {
+        var shared = Spawn.SharedOnPurpose();
+        if (shared.Count == 0)
+        {
+            return (file, arguments);
+        }
+        if (Find("bash") is not { } bash)
+        {
+            shared.ForEach(descriptor => Libc.SetCloseOnExec(descriptor));
+            return (file, arguments);
+        }
+        // The exit is there so that bash stays, and does not become the program itself.
+        var script = $"\"$@\" {string.Join(' ', shared.Select(descriptor => $"{descriptor}>&-"))}; exit $?";
+        return (bash, ["-c", script, "bash", file, .. arguments]);
     }
 
     private string Resolve(CommandLine command) =>

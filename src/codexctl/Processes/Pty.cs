@@ -6,16 +6,17 @@ namespace Codexctl.Processes;
 /// <summary>A pseudo terminal, and processes on it.</summary>
 internal sealed partial class Pty : IDisposable
 {
-    private readonly string _name;
-
     private Pty(SafeFileHandle master, string name)
     {
         Master = master;
-        _name = name;
+        Name = name;
     }
 
     /// <summary>Our side: what is written here is typed, what is read here was printed.</summary>
     public SafeFileHandle Master { get; }
+
+    /// <summary>The path of the side that programs use.</summary>
+    public string Name { get; }
 
     public int Descriptor => (int)Master.DangerousGetHandle();
 
@@ -57,7 +58,7 @@ internal sealed partial class Pty : IDisposable
             {
                 NewSession = true,
                 // Opened by the leader of a new session, without O_NOCTTY: it becomes the controlling terminal.
-                Opened = [(0, _name, Libc.OpenReadWrite), (1, _name, Libc.OpenReadWrite), (2, _name, Libc.OpenReadWrite)],
+                Opened = [(0, Name, Libc.OpenReadWrite), (1, Name, Libc.OpenReadWrite), (2, Name, Libc.OpenReadWrite)],
             }
         );
 

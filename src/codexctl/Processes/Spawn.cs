@@ -125,7 +125,7 @@ internal static unsafe partial class Spawn
     }
 
     /// <summary>What other children are given for a moment (a run's lease, for one) is not for these, which live long.</summary>
-    private static List<int> SharedOnPurpose()
+    internal static List<int> SharedOnPurpose()
     {
         var files = new List<int>();
         if (OperatingSystem.IsLinux())

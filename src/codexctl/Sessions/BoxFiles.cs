@@ -13,9 +13,14 @@ public static class BoxFiles
         MakeReadable(files.CodexConfig);
         MakeReadable(profiles);
         Write(Path.Combine(files.CodexConfig, "config.toml"), CodexConfiguration.Local(new LocalCodex(request.Model)));
-        foreach (var (name, text) in CodexConfiguration.Profiles())
+        var wanted = CodexConfiguration.Profiles(request.Profiles);
+        foreach (var (name, text) in wanted)
         {
             Write(Path.Combine(profiles, name), text);
+        }
+        foreach (var gone in Directory.EnumerateFiles(profiles).Where(file => !wanted.ContainsKey(Path.GetFileName(file))))
+        {
+            File.Delete(gone);
         }
     }
 

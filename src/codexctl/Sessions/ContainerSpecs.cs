@@ -5,7 +5,7 @@ namespace Codexctl.Sessions;
 /// <summary>From a request to what the engine is told. Pure.</summary>
 public static class ContainerSpecs
 {
-    public static ContainerSpec For(RunRequest request, string name, ContainerPaths files) =>
+    public static ContainerSpec For(RunRequest request, string name, ContainerPaths files, TcpDoor? door = null) =>
         new(
             name,
             request.Image,
@@ -17,6 +17,7 @@ public static class ContainerSpecs
                 [ContainerLabels.Version] = Product.Version,
                 [ContainerLabels.Network] = request.Network == BoxNetwork.Full ? "full" : "none",
                 [ContainerLabels.ReadOnly] = request.ReadOnly ? "true" : "false",
+                [ContainerLabels.Door] = DoorLabel.Write(door),
                 [ContainerLabels.Temporary] = request.Temporary ? "true" : "false",
             },
             [
@@ -29,5 +30,8 @@ public static class ContainerSpecs
             request.User,
             request.Cpus,
             request.MemoryBytes
-        );
+        )
+        {
+            Door = door,
+        };
 }

@@ -10,8 +10,14 @@ namespace Codexctl.Sessions;
 internal static class ExistingContainer
 {
     /// <summary>The same for a new container in its place: also what only counts when one is made.</summary>
-    public static RunRequest Copy(ContainerInfo container, GatewayOrder? last, HostEnvironment environment, Paths paths) =>
-        Request(container, last, environment) with
+    public static RunRequest Copy(
+        ContainerInfo container,
+        GatewayOrder? last,
+        HostEnvironment environment,
+        CodexctlSettings settings,
+        Paths paths
+    ) =>
+        Request(container, last, environment, settings) with
         {
             // Looked up anew: what must be hidden in it may lie elsewhere now. Whether the home may be mounted was decided then.
             Workdir = Workdir.Resolve(WorkdirLabel.Read(container)!, paths, environment.Home, allowHome: true),
@@ -19,7 +25,16 @@ internal static class ExistingContainer
             MemoryBytes = container.MemoryBytes,
         };
 
-    public static RunRequest Request(ContainerInfo container, GatewayOrder? last, HostEnvironment environment) =>
+    public static RunRequest Request(ContainerInfo container, GatewayOrder? last, HostEnvironment environment, CodexctlSettings settings) =>
+        From(container, last, environment, settings, ModelChoice.From(settings, environment));
+
+    private static RunRequest From(
+        ContainerInfo container,
+        GatewayOrder? last,
+        HostEnvironment environment,
+        CodexctlSettings settings,
+        ModelChoice model
+    ) =>
         new()
         {
             Workdir = new Workdir(WorkdirLabel.Read(container)!, []),
@@ -29,11 +44,13 @@ internal static class ExistingContainer
             User = new BoxUser(Libc.GetUserId(), Libc.GetGroupId()),
             ReadOnly = container.WorkdirReadOnly ?? container.Label(ContainerLabels.ReadOnly) == "true",
             Network = Network(container),
-            ModelUrl = last is not null ? new Uri(last.ModelUrl) : ModelServerAddress.Resolve(null, environment),
+            ModelUrl = last is not null ? new Uri(last.ModelUrl) : model.Url,
             Allow = last?.Allow ?? [],
+            Record = last?.Record ?? false,
             Command = [],
             Environment = BoxEnvironment.For(environment, Network(container)),
-            Model = BoxCommand.DefaultModel,
+            Model = model.Model,
+            Profiles = [.. settings.Profiles.Values],
         };
 
     private static BoxNetwork Network(ContainerInfo container) =>

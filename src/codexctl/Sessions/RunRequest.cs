@@ -1,4 +1,5 @@
 using Codexctl.Engines;
+using Codexctl.Settings;
 
 namespace Codexctl.Sessions;
 
@@ -12,6 +13,9 @@ public sealed record RunRequest
 
     /// <summary>`--name`; null for the folder's name.</summary>
     public string? Name { get; init; }
+
+    /// <summary>How the container's name begins when the folder names it.</summary>
+    public string NamePrefix { get; init; } = "codex-";
 
     public required string Image { get; init; }
 
@@ -47,6 +51,15 @@ public sealed record RunRequest
 
     /// <summary>The model that Codex begins with; `--model` or the profile's.</summary>
     public required string Model { get; init; }
+
+    /// <summary>What `codex --profile` can name in the box.</summary>
+    public IReadOnlyCollection<ProfileSettings> Profiles { get; init; } = [CodexctlSettings.GptOss];
+
+    /// <summary>A new container gets the door over TCP, because the socket did not answer; null when it was not tried. Why, in words.</summary>
+    public string? SocketFailure { get; init; }
+
+    /// <summary>`--record`: bodies are recorded too.</summary>
+    public bool Record { get; init; }
 
     /// <summary>The command is Codex itself, so the model server must be there.</summary>
     public bool IsCodex { get; init; }

@@ -9,6 +9,7 @@ namespace Codexctl.Sessions;
 /// A run that is ready: the container is up, its gateway knows of us, and our lease keeps both. Disposed without a finish
 /// (an error, Ctrl-C before the command), it counts as ended by force.
 /// </summary>
+/// <param name="doorIsNew">The container was made for this run, and its door is a socket that nobody has tried yet.</param>
 /// <param name="stopAlone">Stops the container when no gateway is there to do it; gets the reason that is known.</param>
 public sealed class Session(
     IContainerEngine engine,
@@ -17,6 +18,7 @@ public sealed class Session(
     string name,
     FileLock lease,
     GatewayLink link,
+    bool doorIsNew,
     Func<string?, Task> stopAlone
 ) : IAsyncDisposable
 {
@@ -24,6 +26,16 @@ public sealed class Session(
     private bool _finished;
 
     public string Container { get; } = container;
+
+    /// <summary>The container was made for this run, so nothing is lost with it, and its door is a socket.</summary>
+    public bool DoorIsNew { get; } = doorIsNew;
+
+    /// <summary>
+    /// Whether a command that ended with <see cref="Box.DoorSilent"/> was never run, because the door has not answered since the box
+    /// was started. Once it has, nothing in the box can bring this about again.
+    /// </summary>
+    public async Task<bool> DoorIsSilentAsync() =>
+        (await CaptureAsync(["true"], TimeSpan.FromMinutes(1), CancellationToken.None)).ExitCode == Box.DoorSilent;
 
     /// <summary>Hands the terminal (or the pipes) to a command; returns its exit code.</summary>
     public async Task<int> AttachAsync(IReadOnlyList<string> command, bool terminal, bool root = false)

@@ -1,16 +1,19 @@
+using System.Net;
 using Codexctl.Engines;
 
 namespace Codexctl.Sessions;
 
 /// <summary>What is missing before the command of a run can be attached. Steps already done are false.</summary>
 /// <param name="Notice">Something the person should know, that does not stop the run.</param>
-public sealed record SessionPlan(string Name, bool Create, bool Start, string? Notice = null);
+public sealed record SessionPlan(string Name, bool Create, bool Start, string? Notice = null)
+{
+    /// <summary>What the gateway of an existing container with a door over TCP listens on; null for a socket, and for a new container.</summary>
+    public IPAddress? Listen { get; init; }
+}
 
 /// <summary>Decides what a run needs. Pure: request and what is there give the plan, or the error.</summary>
 public static class SessionPlanner
 {
-    public const string NamePrefix = "codex-";
-
     /// <summary>
     /// The names to ask the engine about, in one call: the folder's plain name and the one with its hash; only one when the
     /// person named it.
@@ -21,7 +24,7 @@ public static class SessionPlanner
         {
             return [name];
         }
-        var plain = ContainerNames.ForFolder(NamePrefix, request.Workdir.Path);
+        var plain = ContainerNames.ForFolder(request.NamePrefix, request.Workdir.Path);
         return request.Temporary
             ? [$"{plain}-{Guid.NewGuid().ToString("N")[..8]}"]
             : [plain, ContainerNames.WithHash(plain, request.Workdir.Path)];
@@ -92,7 +95,10 @@ public static class SessionPlanner
         var notice = container.WorkdirReadOnly is null
             ? $"The mount mode of {Box.Workdir} in {container.Name} cannot be read; going on with what is there."
             : null;
-        return new SessionPlan(container.Name, Create: false, Start: container.State != ContainerState.Running, notice);
+        return new SessionPlan(container.Name, Create: false, Start: container.State != ContainerState.Running, notice)
+        {
+            Listen = DoorLabel.Listen(container),
+        };
     }
 
     private static bool IsServedByUs(RunRequest request, ContainerInfo container) =>

@@ -1,3 +1,4 @@
+using System.Net;
 using Codexctl.Engines;
 using Codexctl.Gateway;
 using Codexctl.Gateway.Recording;
@@ -28,6 +29,9 @@ public sealed record SessionServices(
 
     /// <summary>What the person should know about the image of a container that is there; null for nothing.</summary>
     public Func<ContainerInfo, string?> ContainerNotice { get; init; } = _ => null;
+
+    /// <summary>The setting `strict`: a door over TCP is refused.</summary>
+    public bool Strict { get; init; }
 }
 
 /// <summary>How a run ended.</summary>
@@ -44,9 +48,81 @@ public sealed class SessionRunner(SessionServices services)
     /// <summary>The whole of `run`: make ready, attach, finish.</summary>
     public async Task<SessionResult> RunAsync(RunRequest request, CancellationToken cancel)
     {
-        await using var session = await OpenAsync(request, cancel);
-        var code = await session.AttachAsync(request.Command, request.Terminal);
-        return new SessionResult(code, session.Container, await session.FinishAsync(CancellationToken.None));
+        await using (var session = await OpenAsync(request, cancel))
+        {
+            var code = await session.AttachAsync(request.Command, request.Terminal);
+            if (code != Box.DoorSilent || !await session.DoorIsSilentAsync())
+            {
+                return new SessionResult(code, session.Container, await session.FinishAsync(CancellationToken.None));
+            }
+            await session.FinishAsync(CancellationToken.None);
+            if (!session.DoorIsNew || !services.Engine.Door.HasTcp || services.Strict)
+            {
+                await RemoveNewAsync(session, cancel);
+                throw DoorSilent(session);
+            }
+            services.Say($"the door of {session.Container} did not answer from inside: trying the door over TCP.");
+            await RemoveNewAsync(session, cancel);
+        }
+        // With `code` the command was never run, so it is not run twice.
+        return await RunAsync(request with { SocketFailure = "The socket did not answer from inside the box" }, cancel);
+    }
+
+    /// <summary>A container whose door never answered has run nothing yet; the next one of that name is to get another door.</summary>
+    private async Task RemoveNewAsync(Session session, CancellationToken cancel)
+    {
+        if (!session.DoorIsNew)
+        {
+            return;
+        }
+        using (await TakeTurnAsync(cancel))
+        {
+            var files = services.Paths.Container(EngineName, session.Container);
+            using var alone = FileLock.TryTake(files.Lease);
+            if (alone is not null)
+            {
+                await services.Engine.RemoveAsync(session.Container, force: true, cancel);
+            }
+        }
+    }
+
+    private UserError DoorSilent(Session session) =>
+        new(
+            $"The door of the box {session.Container} does not answer, so nothing was run in it.",
+            services.Strict && session.DoorIsNew
+                ? "The gateway's socket cannot be reached from inside. A door over TCP could be tried, but the setting `strict` refuses it."
+                : "The gateway cannot be reached from inside.",
+            session.DoorIsNew
+                ? "Use another engine (--engine)" + (services.Strict ? ", or allow the door over TCP: CODEXCTL_STRICT=false" : "")
+                : $"Look at the engine's settings for shared folders; or make the container anew: codexctl rm --name {session.Container}",
+            ExitCodes.BeforeCommand
+        );
+
+    /// <summary>The door of a container: none but the socket, or over TCP with what is lost told, or refused.</summary>
+    private async Task<(TcpDoor? New, IPAddress? Listen)> DoorAsync(RunRequest request, SessionPlan plan, CancellationToken cancel)
+    {
+        var engine = services.Engine;
+        var why = plan.Create ? engine.Door.SocketCannotCross ?? request.SocketFailure : null;
+        if (why is null && plan.Listen is null)
+        {
+            return (null, null);
+        }
+        if (services.Strict)
+        {
+            throw new UserError(
+                $"The box {plan.Name} would need a door over TCP, and the setting `strict` refuses that.",
+                string.Join('\n', EngineDoor.LostWithTcp.Prepend(why is null ? "It was made with one." : why + ".")),
+                "Use another engine (--engine), or allow it: CODEXCTL_STRICT=false",
+                ExitCodes.BeforeCommand
+            );
+        }
+        var door = plan.Create ? await engine.TcpDoorAsync(cancel) : null;
+        services.Say(
+            why is null
+                ? $"{plan.Name} has a door over TCP, with weaker guarantees than a socket's (docs/security.md)."
+                : $"{plan.Name} gets a door over TCP. {why}. What is lost:\n  - {string.Join("\n  - ", EngineDoor.LostWithTcp)}"
+        );
+        return (door, door?.Listen ?? plan.Listen);
     }
 
     /// <summary>Makes everything ready for commands in the box.</summary>
@@ -66,7 +142,7 @@ public sealed class SessionRunner(SessionServices services)
         var files = services.Paths.Container(EngineName, container.Name);
         var name = NewSession();
         // As the running gateway was told; it is launched again with the same if it died.
-        var order = last ?? Order(request, container.Name);
+        var order = last ?? Order(request, container.Name, DoorLabel.Listen(container));
         using (await TakeTurnAsync(cancel))
         {
             files.Prepare();
@@ -74,7 +150,7 @@ public sealed class SessionRunner(SessionServices services)
             try
             {
                 var link = await services.Gateways.OpenAsync(order, name, cancel);
-                return NewSession(request, order, name, lease, link);
+                return NewSession(request, order, name, lease, link, doorIsNew: false);
             }
             catch (ContainerClosingException)
             {
@@ -232,8 +308,8 @@ public sealed class SessionRunner(SessionServices services)
             ExitCodes.BeforeCommand
         );
 
-    private Session NewSession(RunRequest request, GatewayOrder order, string name, FileLock lease, GatewayLink link) =>
-        new(services.Engine, request, order.Container, name, lease, link, problem => StopAloneAsync(order, problem));
+    private Session NewSession(RunRequest request, GatewayOrder order, string name, FileLock lease, GatewayLink link, bool doorIsNew) =>
+        new(services.Engine, request, order.Container, name, lease, link, doorIsNew, problem => StopAloneAsync(order, problem));
 
     private static string NewSession() => Guid.NewGuid().ToString("N")[..12];
 
@@ -332,12 +408,13 @@ public sealed class SessionRunner(SessionServices services)
             {
                 services.Say(modeNotice);
             }
+            var (door, listen) = await DoorAsync(request, plan, cancel);
             services.PrepareFiles(request, files);
             if (pin)
             {
                 PrivateFile.Write(files.Pinned, "");
             }
-            var order = Order(request, plan.Name);
+            var order = Order(request, plan.Name, listen);
             // The gateway first: from here on somebody is there who stops the container, whatever happens to us.
             var session = NewSession();
             var link = await services.Gateways.OpenAsync(order, session, cancel);
@@ -349,7 +426,7 @@ public sealed class SessionRunner(SessionServices services)
                 {
                     if (plan.Create)
                     {
-                        await services.Engine.CreateAsync(ContainerSpecs.For(request, plan.Name, files), cancel);
+                        await services.Engine.CreateAsync(ContainerSpecs.For(request, plan.Name, files, door), cancel);
                     }
                     if (plan.Start)
                     {
@@ -362,7 +439,7 @@ public sealed class SessionRunner(SessionServices services)
                 await link.DisposeAsync();
                 throw;
             }
-            return NewSession(request, order, session, lease, link);
+            return NewSession(request, order, session, lease, link, plan.Create && door is null);
         }
         catch
         {
@@ -408,8 +485,18 @@ public sealed class SessionRunner(SessionServices services)
             );
     }
 
-    private GatewayOrder Order(RunRequest request, string container) =>
-        new(EngineName, container, request.ModelUrl.AbsoluteUri.TrimEnd('/'), request.Allow, request.Temporary, request.Scripted);
+    private GatewayOrder Order(RunRequest request, string container, IPAddress? listen) =>
+        new(
+            EngineName,
+            container,
+            request.ModelUrl.AbsoluteUri.TrimEnd('/'),
+            request.Allow,
+            request.Temporary,
+            request.Scripted,
+            listen?.ToString(),
+            request.Record,
+            request.Workdir.Path
+        );
 
     private async Task<FileLock> TakeTurnAsync(CancellationToken cancel)
     {

@@ -60,8 +60,11 @@ public sealed record Workdir(string Path, IReadOnlyList<string> Hidden)
                 "Run codexctl in a project folder, or repeat with --allow-home if you mean it."
             );
         }
-        var own = new[] { paths.State, paths.Cache, paths.Config, Paths.SharedSockets }
+        // Settings are often a link into a folder of dotfiles, which is a project like any other.
+        var settings = System.IO.Path.GetDirectoryName(Libc.ResolvePath(paths.ConfigFile) ?? paths.ConfigFile)!;
+        var own = new[] { paths.State, paths.Cache, paths.Config, settings, Paths.SharedSockets }
             .Select(folder => Libc.ResolvePath(folder) ?? folder)
+            .Distinct(StringComparer.Ordinal)
             .ToList();
         if (own.FirstOrDefault(folder => path == folder || IsInside(path, folder)) is { } outer)
         {

@@ -26,4 +26,11 @@ public sealed class HostEnvironment
         }
         return new HostEnvironment(variables);
     }
+
+    /// <summary>
+    /// For processes that only carry bytes, before their first socket: what comes in is handled by the thread that saw it, not
+    /// handed to another one, which halves the time that a piece takes. The runtime has no other switch for this than its own variable.
+    /// Nothing in such a process may wait on a socket's thread.
+    /// </summary>
+    public static void HandleSocketsInline() => Environment.SetEnvironmentVariable("DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS", "1");
 }

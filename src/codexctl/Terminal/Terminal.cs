@@ -20,16 +20,30 @@ public sealed class Terminal
     /// <summary>Standard error is a terminal: progress can be drawn there.</summary>
     public bool TalksToPerson { get; }
 
+    /// <summary>Standard output is a terminal: tables and colours can be drawn there.</summary>
+    public bool DrawsOutput { get; private init; }
+
+    /// <summary>Standard output for text that comes in pieces.</summary>
+    public TextWriter Data => _data ??= new DataWriter(this);
+
+    /// <summary>Nobody reads standard output any more.</summary>
+    public bool DataClosed { get; private set; }
+
+    private TextWriter? _data;
+
     public static Terminal FromConsole() =>
         new(
             new StreamWriter(Console.OpenStandardOutput(), new UTF8Encoding(false), 4096) { AutoFlush = true },
             new StreamWriter(Console.OpenStandardError(), new UTF8Encoding(false), 1024) { AutoFlush = true },
             !Console.IsInputRedirected && !Console.IsOutputRedirected,
             !Console.IsErrorRedirected
-        );
+        )
+        {
+            DrawsOutput = !Console.IsOutputRedirected,
+        };
 
     /// <summary>Data, with a line end.</summary>
-    public void WriteLine(string text) => Quietly(_output, text + "\n");
+    public void WriteLine(string text) => DataClosed |= !Quietly(_output, text + "\n");
 
     /// <summary>A sentence for the person.</summary>
     public void Say(string text) => Quietly(_error, $"codexctl: {text}\n");
@@ -37,11 +51,11 @@ public sealed class Terminal
     /// <summary>Text for the person as it is.</summary>
     public void Talk(string text) => Quietly(_error, text);
 
-    /// <summary>Asks a question that is answered by yes or no; an empty answer is yes. Only where <see cref="IsInteractive"/>.</summary>
-    public bool Confirm(string question)
+    /// <summary>A question that is answered with yes or no; anything else is no. Ask only when <see cref="IsInteractive"/>.</summary>
+    public bool Ask(string question)
     {
-        Quietly(_error, $"codexctl: {question} [Y/n] ");
-        return Console.ReadLine()?.Trim().ToUpperInvariant() is "" or "Y" or "YES";
+        Quietly(_error, $"codexctl: {question} [y/N] ");
+        return Console.In.ReadLine()?.Trim().ToLowerInvariant() is "y" or "yes";
     }
 
     /// <summary>What happened, why, and what to type.</summary>
@@ -59,15 +73,26 @@ public sealed class Terminal
         Quietly(_error, text.ToString());
     }
 
-    private static void Quietly(TextWriter writer, string text)
+    private static bool Quietly(TextWriter writer, string text)
     {
         try
         {
             writer.Write(text);
+            return true;
         }
         catch (IOException)
         {
             // The reader closed its end or the terminal is gone: broken pipe is success.
+            return false;
         }
+    }
+
+    private sealed class DataWriter(Terminal terminal) : TextWriter
+    {
+        public override Encoding Encoding => Encoding.UTF8;
+
+        public override void Write(char value) => Write(value.ToString());
+
+        public override void Write(string? value) => terminal.DataClosed |= !Quietly(terminal._output, value ?? "");
     }
 }

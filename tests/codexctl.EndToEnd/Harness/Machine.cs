@@ -10,6 +10,9 @@ public enum Engine
 {
     Docker,
     Bubblewrap,
+
+    /// <summary>As root; with an ordinary person rootless, see <see cref="Rootless"/>.</summary>
+    Podman,
 }
 
 /// <summary>What all tests of a run share: the published program, Codex's files, the image, and which engines are there.</summary>
@@ -21,6 +24,10 @@ public static class Machine
     private static readonly Lazy<string> _program = new(FindProgram);
     private static readonly Lazy<Task<CodexFiles>> _codex = new(DownloadCodexAsync);
     private static readonly Lazy<Task> _image = new(MakeImageAsync);
+    private static readonly Lazy<Task> _podmanImage = new(() => MakePodmanImageAsync(_ => []));
+    private static readonly Lazy<Task> _rootlessImage = new(() => MakePodmanImageAsync(Rootless.Words));
+    private static readonly Lazy<string?> _podman = new(() => PodmanProblem([]));
+    private static readonly Lazy<string?> _rootless = new(() => PodmanProblem(Rootless.Words([])));
     private static readonly Lazy<string?> _docker = new(DockerProblem);
     private static readonly Lazy<string?> _bubblewrap = new(BubblewrapProblem);
     private static readonly Lazy<string> _ordinaryCache = new(MakeOrdinaryCache);
@@ -40,21 +47,32 @@ public static class Machine
     public static Task<CodexFiles> CodexAsync() => _codex.Value;
 
     /// <summary>Makes ready what the engine needs; skips the test where the engine is missing.</summary>
-    public static async Task NeedAsync(Engine engine)
+    public static async Task NeedAsync(Engine engine, bool rootless = false)
     {
-        if ((engine == Engine.Docker ? _docker : _bubblewrap).Value is { } problem)
+        var problem = engine switch
         {
-            Assert.Skip($"{engine} cannot be used here: {problem}");
+            Engine.Docker => _docker,
+            Engine.Podman => rootless ? _rootless : _podman,
+            _ => _bubblewrap,
+        };
+        if (problem.Value is { } words)
+        {
+            Assert.Skip($"{engine} cannot be used here: {words}");
         }
         await CodexAsync();
-        if (engine == Engine.Docker)
+        switch (engine)
         {
-            await _image.Value;
+            case Engine.Docker:
+                await _image.Value;
+                break;
+            case Engine.Podman:
+                await (rootless ? _rootlessImage : _podmanImage).Value;
+                break;
         }
     }
 
     /// <summary>The name that `--engine` takes.</summary>
-    public static string Word(this Engine engine) => engine == Engine.Docker ? "docker" : "bubblewrap";
+    public static string Word(this Engine engine) => engine.ToString().ToLowerInvariant();
 
     internal static string? Variable(string name) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : null;
 
@@ -132,6 +150,44 @@ public static class Machine
             "docker"
         );
         built.ExitCode.ShouldBe(0, built.Error);
+    }
+
+    /// <summary>podman has no daemon that could be of another machine, so it takes the image that docker has just been given.</summary>
+    private static async Task MakePodmanImageAsync(Func<IReadOnlyList<string>, List<string>> asPerson)
+    {
+        await _image.Value;
+        string Id(List<string> words) => Run(words[0], [.. words.Skip(1)]).Output.Trim().Replace("sha256:", "", StringComparison.Ordinal);
+        var wanted = Id(["docker", "image", "inspect", "--format", "{{.Id}}", "codex"]);
+        if (Id([.. asPerson([]), "podman", "image", "inspect", "--format", "{{.Id}}", "localhost/codex"]) == wanted)
+        {
+            return;
+        }
+        var load = string.Join(
+            ' ',
+            asPerson([])
+                .Append("podman load --quiet")
+                .Select(word => word.Contains(' ') && !word.StartsWith("podman ") ? $"'{word}'" : word)
+        );
+        var loaded = Run(
+            "/bin/sh",
+            "-c",
+            $"docker save codex | {load} && {load.Replace("podman load --quiet", "podman tag " + wanted + " localhost/codex", StringComparison.Ordinal)}"
+        );
+        loaded.ExitCode.ShouldBe(0, loaded.Error);
+    }
+
+    private static string? PodmanProblem(List<string> words)
+    {
+        try
+        {
+            words = [.. words, "podman", "info", "--format", "{{.Host.OS}}"];
+            var info = Run("timeout", ["60", .. words]);
+            return info.ExitCode == 0 ? null : info.Error.Trim();
+        }
+        catch (System.ComponentModel.Win32Exception error)
+        {
+            return error.Message;
+        }
     }
 
     private static string? DockerProblem()

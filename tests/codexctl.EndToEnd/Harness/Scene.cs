@@ -36,6 +36,9 @@ public sealed record Call(params string[] Arguments)
     /// <summary>Null for the scene's folder `work`.</summary>
     public string? Folder { get; init; }
 
+    /// <summary>A file that gets standard output, to be read while the program runs.</summary>
+    public string? OutputTo { get; init; }
+
     /// <summary>Over the scene's own; a null value takes a variable away.</summary>
     public IReadOnlyDictionary<string, string?> Environment { get; init; } = new Dictionary<string, string?>();
 
@@ -86,7 +89,7 @@ public sealed class Scene : IAsyncDisposable
         {
             Assert.Skip("Only root can run codexctl as somebody else.");
         }
-        await Machine.NeedAsync(engine);
+        await Machine.NeedAsync(engine, rootless: person == Person.Ordinary);
         var scene = new Scene(engine, person);
         try
         {
@@ -130,6 +133,10 @@ public sealed class Scene : IAsyncDisposable
         if (call.Input is Input.Closed or Input.DevNull)
         {
             words = ["/bin/sh", "-c", call.Input == Input.Closed ? "exec \"$@\" <&-" : "exec \"$@\" </dev/null", "sh", .. words];
+        }
+        if (call.OutputTo is { } file)
+        {
+            words = ["/bin/sh", "-c", $"exec \"$@\" > {file}", "sh", .. words];
         }
         var start = new ProcessStartInfo(words[0], words.Skip(1))
         {
@@ -184,6 +191,10 @@ public sealed class Scene : IAsyncDisposable
     public List<string> CommandLine(params IEnumerable<string> arguments)
     {
         List<string> words = [Machine.Program, .. arguments];
+        if (_person == Person.Ordinary && Engine == Engine.Podman)
+        {
+            return Rootless.Words(words);
+        }
         if (_person == Person.Ordinary)
         {
             List<string> groups = Engine == Engine.Docker ? ["--groups", DockerGroup()] : ["--clear-groups"];
@@ -235,15 +246,26 @@ public sealed class Scene : IAsyncDisposable
     {
         foreach (var (name, state) in await StatesAsync())
         {
-            if (state == "running" && Engine == Engine.Docker)
+            if (state == "running" && Engine != Engine.Bubblewrap)
             {
-                Machine.Run("docker", "kill", name).ExitCode.ShouldBe(0);
+                RunEngine("kill", name).ExitCode.ShouldBe(0);
             }
         }
         foreach (var box in Background().Where(process => Path.GetFileName(process.Arguments[0]) == "bwrap"))
         {
             Host.Kill(box.Id);
         }
+    }
+
+    /// <summary>The engine's own program, as the scene's person.</summary>
+    public (int ExitCode, string Output, string Error) RunEngine(params string[] arguments)
+    {
+        List<string> words = [Engine.Word(), .. arguments];
+        if (_person == Person.Ordinary && Engine == Engine.Podman)
+        {
+            words = Rootless.Words(words);
+        }
+        return Machine.Run(words[0], [.. words.Skip(1)]);
     }
 
     /// <summary>All processes on the host that belong to this scene, but for those that tests started: gateways, boxes.</summary>
@@ -316,9 +338,12 @@ public sealed class Scene : IAsyncDisposable
         Environment["CODEXCTL_BUILD_NETWORK"] = "host";
         Environment["OLLAMA_HOST"] = Model.Address.AbsoluteUri.TrimEnd('/');
         Environment["HOST_SECRET"] = "not for the box";
-        if (Machine.Variable("DOCKER_HOST") is { } address)
+        foreach (var name in (string[])["DOCKER_HOST", "CONTAINERS_CONF"])
         {
-            Environment["DOCKER_HOST"] = address;
+            if (Machine.Variable(name) is { } value)
+            {
+                Environment[name] = value;
+            }
         }
     }
 
@@ -345,17 +370,9 @@ public sealed class Scene : IAsyncDisposable
 
     private Task RemoveContainersAsync()
     {
-        if (Engine == Engine.Docker)
+        if (Engine != Engine.Bubblewrap)
         {
-            var all = Machine.Run(
-                "docker",
-                "ps",
-                "-a",
-                "--filter",
-                "label=codexctl.workdir",
-                "--format",
-                "{{.ID}} {{.Label \"codexctl.workdir\"}}"
-            );
+            var all = RunEngine("ps", "-a", "--filter", "label=codexctl.workdir", "--format", "{{.ID}} {{.Label \"codexctl.workdir\"}}");
             string[] ours =
             [
                 .. all
@@ -366,7 +383,7 @@ public sealed class Scene : IAsyncDisposable
             ];
             if (ours.Length > 0)
             {
-                Machine.Run("docker", ["rm", "--force", "--volumes", .. ours]);
+                RunEngine(["rm", "--force", "--volumes", .. ours]);
             }
         }
         return Task.CompletedTask;

@@ -65,6 +65,7 @@ public sealed class ImageBuilderTests : IDisposable
             "common/build/venv.sh 755",
             "common/codexctl-enter 755",
             "common/codexctl-init 755",
+            "common/codexctl-init-tcp 755",
             "common/home/.codex/config.toml 644",
             "common/home/.codex/gpt-oss.config.toml 644",
             "common/npmrc 644",

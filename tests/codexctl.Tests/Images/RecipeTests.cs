@@ -68,7 +68,8 @@ public sealed partial class RecipeTests
             Expect(word != "RUN" || !rest.Contains("sudo ", StringComparison.Ordinal), "DL3004: sudo");
             Expect(word != "RUN" || !Regex.IsMatch(rest, @"\bcd\b", RegexOptions.None, TimeSpan.FromSeconds(1)), "DL3003: cd");
             Expect(
-                word != "RUN" || !Regex.IsMatch(rest, @"\b(apt|apt-get|apk|pip|npm) ", RegexOptions.None, TimeSpan.FromSeconds(1)),
+                word != "RUN"
+                    || !Regex.IsMatch(rest, @"\b(apt|apt-get|apk|pip|npm) ", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1)),
                 "packages come by packages.sh, which knows both families and pins and cleans up (DL3008, DL3009, DL3018, DL3013, DL3016)"
             );
         }
@@ -114,8 +115,8 @@ public sealed partial class RecipeTests
     [Theory]
     [InlineData(
         "codex",
-        "bash nodejs file curl git jq util-linux setpriv socat ca-certificates",
-        "bash nodejs file curl git jq util-linux socat ca-certificates"
+        "bash nodejs file curl git jq util-linux setpriv socat nftables ca-certificates",
+        "bash nodejs file curl git jq util-linux socat nftables ca-certificates"
     )]
     [InlineData("codex-python", "python3 py3-pip", "python3 python3-pip python3-venv")]
     [InlineData("codex-swift", "make python3 gnupg", "make python-is-python3 gnupg")]

@@ -52,13 +52,26 @@ public class CodexConfigurationTests
     [Fact]
     public void The_profile_of_the_seed_is_a_file_of_its_own()
     {
-        var (name, text) = CodexConfiguration.Profiles().ShouldHaveSingleItem();
+        var (name, text) = CodexConfiguration.Profiles([Codexctl.Settings.CodexctlSettings.GptOss]).ShouldHaveSingleItem();
 
         name.ShouldBe("gpt-oss.config.toml");
         var toml = Read(text);
         toml["model"].ShouldBe("gpt-oss:20b");
         // The catalogue knows the context of now.
         toml.ContainsKey("model_context_window").ShouldBeFalse();
+    }
+
+    [Fact]
+    public void A_profile_of_the_settings_is_written_as_Codex_takes_it()
+    {
+        var files = CodexConfiguration.Profiles([new("fast", "qwen3:8b", Context: 65536, Effort: "low"), new("plain", null)]);
+
+        var fast = Read(files["fast.config.toml"]);
+        fast["model"].ShouldBe("qwen3:8b");
+        fast["model_provider"].ShouldBe("codexctl");
+        fast["model_context_window"].ShouldBe(65536L);
+        fast["model_reasoning_effort"].ShouldBe("low");
+        Read(files["plain.config.toml"]).ContainsKey("model").ShouldBeFalse();
     }
 
     [Fact]

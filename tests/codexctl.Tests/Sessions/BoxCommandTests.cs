@@ -6,26 +6,35 @@ namespace Codexctl.Tests.Sessions;
 
 public class BoxCommandTests
 {
+    private static IReadOnlyList<string> Codex(string? model, IReadOnlyList<string> arguments) =>
+        BoxCommand.Codex(["codex"], "gpt-oss", model, arguments);
+
     [Fact]
-    public void Without_arguments_it_is_the_seeds_command() => BoxCommand.Codex(null, []).ShouldBe(["codex", "--profile", "gpt-oss"]);
+    public void The_settings_name_the_program_its_flags_and_the_profile() =>
+        BoxCommand
+            .Codex(["codex", "--no-alt-screen"], "fast", null, ["exec", "x"])
+            .ShouldBe(["codex", "--no-alt-screen", "--profile", "fast", "exec", "--skip-git-repo-check", "x"]);
+
+    [Fact]
+    public void Without_arguments_it_is_the_seeds_command() => Codex(null, []).ShouldBe(["codex", "--profile", "gpt-oss"]);
 
     [Fact]
     public void A_model_and_arguments_follow_the_profile() =>
-        BoxCommand.Codex("qwen3:8b", ["-c", "a=1"]).ShouldBe(["codex", "--profile", "gpt-oss", "--model", "qwen3:8b", "-c", "a=1"]);
+        Codex("qwen3:8b", ["-c", "a=1"]).ShouldBe(["codex", "--profile", "gpt-oss", "--model", "qwen3:8b", "-c", "a=1"]);
 
     [Theory]
     [InlineData("--profile", "mine")]
     [InlineData("-p", "mine")]
     public void A_profile_of_the_persons_own_replaces_ours(string option, string value) =>
-        BoxCommand.Codex(null, [option, value]).ShouldBe(["codex", option, value]);
+        Codex(null, [option, value]).ShouldBe(["codex", option, value]);
 
     [Fact]
     public void Exec_works_outside_a_git_repository() =>
-        BoxCommand.Codex(null, ["exec", "do it"]).ShouldBe(["codex", "--profile", "gpt-oss", "exec", "--skip-git-repo-check", "do it"]);
+        Codex(null, ["exec", "do it"]).ShouldBe(["codex", "--profile", "gpt-oss", "exec", "--skip-git-repo-check", "do it"]);
 
     [Fact]
     public void The_check_is_not_skipped_twice() =>
-        BoxCommand.Codex(null, ["exec", "--skip-git-repo-check", "x"]).Count(word => word == "--skip-git-repo-check").ShouldBe(1);
+        Codex(null, ["exec", "--skip-git-repo-check", "x"]).Count(word => word == "--skip-git-repo-check").ShouldBe(1);
 
     [Fact]
     public void A_single_word_with_a_space_is_a_line_for_the_shell() =>

@@ -21,25 +21,24 @@ public static class DockerArguments
         "SYS_CHROOT",
     ];
 
-    public static List<string> Create(ContainerSpec spec)
+    public static List<string> Create(DockerDialect dialect, ContainerSpec spec)
     {
         // --pull never: an image that is missing is built by us or an error, never fetched from somewhere by surprise.
-        List<string> arguments =
-        [
-            "create",
-            "--pull",
-            "never",
-            "--name",
-            spec.Name,
-            "--hostname",
-            HostName(spec.HostName ?? spec.Name),
-            "--init",
-        ];
-        arguments.AddRange(["--network", spec.Network == BoxNetwork.None ? "none" : "bridge"]);
+        List<string> arguments = ["create", "--pull", "never", "--name", spec.Name, "--hostname", HostName(spec.HostName ?? spec.Name)];
+        arguments.AddRange(dialect.Create);
+        if ((spec is { Network: BoxNetwork.None, Door: null } ? "none" : dialect.FullNetwork) is { } network)
+        {
+            arguments.AddRange(["--network", network]);
+        }
         arguments.AddRange(["--cap-drop", "ALL"]);
         foreach (var capability in _capabilities)
         {
             arguments.AddRange(["--cap-add", capability]);
+        }
+        if (spec.Door is not null)
+        {
+            // For process 1 alone, to close the network but for the door; nothing that is run later gets it, su-exec neither.
+            arguments.AddRange(["--cap-add", "NET_ADMIN"]);
         }
         arguments.AddRange(["--security-opt", "no-new-privileges", "--pids-limit", "4096"]);
         if (spec.Cpus is { } cpus)
@@ -63,13 +62,19 @@ public static class DockerArguments
             arguments.AddRange(["--mount", $"type=tmpfs,{Field("target", hidden)},tmpfs-mode=0700"]);
         }
         arguments.AddRange(["--env", $"CODEXCTL_UID={spec.User.UserId}", "--env", $"CODEXCTL_GID={spec.User.GroupId}"]);
-        arguments.AddRange(["--user", "0:0", "--workdir", Box.Workdir, "--entrypoint", Box.Init, spec.Image]);
+        if (spec.Door is { } door)
+        {
+            arguments.AddRange(["--env", $"{Box.DoorHostVariable}={door.Host}"]);
+            arguments.AddRange(["--env", $"{Box.DoorFilterVariable}={(spec.Network == BoxNetwork.None ? "1" : "0")}"]);
+        }
+        var init = spec.Door is null ? Box.Init : Box.TcpInit;
+        arguments.AddRange(["--user", "0:0", "--workdir", Box.Workdir, "--entrypoint", init, spec.Image]);
         return arguments;
     }
 
-    public static List<string> Exec(ExecSpec spec)
+    public static List<string> Exec(DockerDialect dialect, ExecSpec spec)
     {
-        List<string> arguments = ["exec", "--interactive"];
+        List<string> arguments = ["exec", "--interactive", .. dialect.Exec];
         if (spec.Terminal)
         {
             arguments.Add("--tty");
@@ -99,6 +104,7 @@ public static class DockerArguments
 
     public static List<string> Build(ImageBuild build)
     {
+        // The recipe's whole path: a relative one is looked for in the context by some builders, in our own folder by others.
         List<string> arguments = ["build", "--tag", build.Tag, "--file", Path.Combine(build.Context, build.Recipe)];
         // Names only, as with exec: a proxy's address may hold a password.
         foreach (var key in build.Arguments.Keys)

@@ -2,14 +2,14 @@ using Codexctl.Processes;
 
 namespace Codexctl.Engines.Docker;
 
-/// <summary>Docker by its command-line client.</summary>
-public sealed class DockerEngine(IProcesses processes) : IMovingEngine
+/// <summary>Docker by its command-line client; podman too, as a dialect of it.</summary>
+public sealed partial class DockerEngine(IProcesses processes, DockerDialect dialect, EngineDoor door) : IMovingEngine
 {
     private static readonly TimeSpan _lookUp = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan _copy = TimeSpan.FromMinutes(30);
     private static readonly TimeSpan _change = TimeSpan.FromMinutes(2);
 
-    public string Name => "docker";
+    public string Name => dialect.Name;
 
     public EngineCapabilities Capabilities { get; } = new(Images: true, Limits: true, RootExec: true, OwnNetwork: true, HomeOnHost: false);
 
@@ -33,17 +33,21 @@ public sealed class DockerEngine(IProcesses processes) : IMovingEngine
 
     public async Task CreateAsync(ContainerSpec spec, CancellationToken cancel = default)
     {
-        var arguments = DockerArguments.Create(spec);
+        if (dialect.MayLackLimits && (spec.Cpus is not null || spec.MemoryBytes is not null))
+        {
+            await CheckLimitsAsync(spec, cancel);
+        }
+        var arguments = DockerArguments.Create(dialect, spec);
         var result = await RunAsync(arguments, _change, cancel);
         if (result.ExitCode == 0)
         {
             return;
         }
-        if (result.Error.Contains("No such image", StringComparison.OrdinalIgnoreCase))
+        if (Lines(result.Error).Any(IsMissingImage))
         {
             throw new ImageMissingException(spec.Image);
         }
-        if (result.Error.Contains("is already in use by container", StringComparison.OrdinalIgnoreCase))
+        if (result.Error.Contains("is already in use by", StringComparison.OrdinalIgnoreCase))
         {
             throw new NameTakenException(spec.Name);
         }
@@ -97,9 +101,7 @@ public sealed class DockerEngine(IProcesses processes) : IMovingEngine
         {
             return DockerJson.Images(result.Output, image).FirstOrDefault();
         }
-        return Lines(result.Error).All(line => line.Contains("No such image", StringComparison.OrdinalIgnoreCase))
-            ? null
-            : throw Explain(arguments, result);
+        return Lines(result.Error).All(IsMissingImage) ? null : throw Explain(arguments, result);
     }
 
     public async Task<(IReadOnlyList<ContainerInfo> Containers, ImageInfo? Image)> InspectWithImageAsync(
@@ -150,10 +152,32 @@ public sealed class DockerEngine(IProcesses processes) : IMovingEngine
             ? image
             : image + ":latest";
 
-    private static CommandLine Command(IReadOnlyList<string> arguments) => new("docker", arguments);
+    /// <summary>Without these controllers podman starts the box all the same, unlimited, or fails with words about cgroups.</summary>
+    private async Task CheckLimitsAsync(ContainerSpec spec, CancellationToken cancel)
+    {
+        var asked = await CheckedAsync(["info", "--format", "{{.Host.CgroupsVersion}} {{.Host.CgroupControllers}}"], _lookUp, cancel);
+        var words = asked.Output.Split([' ', '[', ']', '\n'], StringSplitOptions.RemoveEmptyEntries);
+        string[] needed =
+        [
+            .. spec.Cpus is null ? Array.Empty<string>() : ["cpu"],
+            .. spec.MemoryBytes is null ? Array.Empty<string>() : ["memory"],
+        ];
+        if (words is not ["v2", ..] || needed.Except(words, StringComparer.Ordinal).Any())
+        {
+            throw new UserError(
+                $"{dialect.Title} cannot limit processors or memory for an ordinary user on this machine.",
+                $"That needs cgroups v2, with the controllers cpu and memory delegated to you; it has: {asked.Output.Trim()}",
+                "Leave out --cpu and --mem, delegate the controllers (systemd: Delegate=cpu memory pids), or use another engine: --engine docker",
+                ExitCodes.BeforeCommand
+            );
+        }
+    }
 
-    private static CommandLine ExecCommand(ExecSpec spec) =>
-        Command(DockerArguments.Exec(spec)) with
+    private CommandLine Command(IReadOnlyList<string> arguments) =>
+        new(dialect.Name, arguments) { LeavesProcesses = dialect.LeavesProcesses };
+
+    private CommandLine ExecCommand(ExecSpec spec) =>
+        Command(DockerArguments.Exec(dialect, spec)) with
         {
             Environment = DockerArguments.ExecEnvironment(spec),
         };
@@ -198,29 +222,24 @@ public sealed class DockerEngine(IProcesses processes) : IMovingEngine
         }
     }
 
-    private static Exception Explain(IReadOnlyList<string> arguments, ProcessResult result)
-    {
-        if (
-            result.Error.Contains("Cannot connect to the Docker daemon", StringComparison.OrdinalIgnoreCase)
-            || result.Error.Contains("failed to connect to the docker API", StringComparison.OrdinalIgnoreCase)
-            || result.Error.Contains("permission denied while trying to connect", StringComparison.OrdinalIgnoreCase)
-        )
-        {
-            return new UserError(
-                "Docker does not answer.",
-                Lines(result.Error).FirstOrDefault(),
-                "Start its service (sudo systemctl start docker), or choose another engine: --engine bubblewrap"
-            );
-        }
-        return new ProcessError(Command(arguments), result);
-    }
+    private Exception Explain(IReadOnlyList<string> arguments, ProcessResult result) =>
+        dialect.Down.Any(words => result.Error.Contains(words, StringComparison.OrdinalIgnoreCase))
+            ? new UserError($"{dialect.Title} does not answer.", Lines(result.Error).FirstOrDefault(), dialect.Start)
+            : new ProcessError(Command(arguments), result);
 
     private static bool IsMissing(string line) =>
         line.Contains("No such container", StringComparison.OrdinalIgnoreCase)
         || line.Contains("No such object", StringComparison.OrdinalIgnoreCase)
         || line.Contains("is not running", StringComparison.OrdinalIgnoreCase)
-        || line.Contains("removal of container", StringComparison.OrdinalIgnoreCase);
+        || line.Contains("removal of container", StringComparison.OrdinalIgnoreCase)
+        // podman's words for one that does not run.
+        || line.Contains("container state improper", StringComparison.OrdinalIgnoreCase);
+
+    private static bool IsMissingImage(string line) =>
+        line.Contains("No such image", StringComparison.OrdinalIgnoreCase)
+        || line.Contains("image not known", StringComparison.OrdinalIgnoreCase);
 
     private static IEnumerable<string> Lines(string text) =>
-        text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+            .Where(line => !DockerDialect.IsWarning(line));
 }

@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
 
 namespace Codexctl.Engines.Docker;
@@ -51,6 +53,15 @@ internal static class DockerJson
                 ]
                 : [],
         };
+
+    /// <summary>The IPv4 gateway of an inspected network; null when it has none.</summary>
+    public static IPAddress? Gateway(string json) =>
+        Elements(json)
+            .Select(network => Child(Child(network, "IPAM"), "Config"))
+            .Where(configs => configs.ValueKind == JsonValueKind.Array)
+            .SelectMany(configs => configs.EnumerateArray())
+            .Select(config => IPAddress.TryParse(Text(config, "Gateway"), out var address) ? address : null)
+            .FirstOrDefault(address => address?.AddressFamily == AddressFamily.InterNetwork);
 
     private static ContainerInfo Container(JsonElement container)
     {

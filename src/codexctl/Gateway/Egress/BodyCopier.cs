@@ -15,13 +15,15 @@ internal static class BodyCopier
     private const int LongestTrailer = 8 * 1024;
 
     /// <param name="chunked">Whether to write chunks; else the plain bytes.</param>
-    /// <param name="moved">Told of every piece.</param>
+    /// <param name="moved">Told of every piece, before it is passed on.</param>
+    /// <param name="trailers">Whether trailers go with the body; else they are dropped.</param>
     public static async Task CopyAsync(
         PipeReader from,
         (Framing Framing, long Length) body,
         PipeWriter to,
         bool chunked,
-        Action<long> moved,
+        Action<ReadOnlySequence<byte>> moved,
+        bool trailers,
         CancellationToken cancel
     )
     {
@@ -31,7 +33,7 @@ internal static class BodyCopier
                 await CopyExactlyAsync(from, body.Length, to, chunked, moved, cancel);
                 break;
             case Framing.Chunked:
-                await CopyChunksAsync(from, to, chunked, moved, cancel);
+                await CopyChunksAsync(from, to, chunked, moved, trailers, cancel);
                 break;
             case Framing.UntilClose:
                 await CopyExactlyAsync(from, null, to, chunked, moved, cancel);
@@ -41,7 +43,8 @@ internal static class BodyCopier
         }
         if (chunked)
         {
-            to.Write("0\r\n\r\n"u8);
+            // Chunks that are passed on have written their own last lines.
+            to.Write(body.Framing == Framing.Chunked ? "\r\n"u8 : "0\r\n\r\n"u8);
             await FlushAsync(to, cancel);
         }
     }
@@ -61,7 +64,7 @@ internal static class BodyCopier
         long? length,
         PipeWriter to,
         bool chunked,
-        Action<long> moved,
+        Action<ReadOnlySequence<byte>> moved,
         CancellationToken cancel
     )
     {
@@ -71,8 +74,8 @@ internal static class BodyCopier
             var taken = length is { } rest ? result.Buffer.Slice(0, Math.Min(rest, result.Buffer.Length)) : result.Buffer;
             if (taken.Length > 0)
             {
+                moved(taken);
                 Write(taken, to, chunked);
-                moved(taken.Length);
                 length -= taken.Length;
             }
             var ended = result.IsCompleted && taken.Length == result.Buffer.Length;
@@ -105,7 +108,14 @@ internal static class BodyCopier
         }
     }
 
-    private static async Task CopyChunksAsync(PipeReader from, PipeWriter to, bool chunked, Action<long> moved, CancellationToken cancel)
+    private static async Task CopyChunksAsync(
+        PipeReader from,
+        PipeWriter to,
+        bool chunked,
+        Action<ReadOnlySequence<byte>> moved,
+        bool trailers,
+        CancellationToken cancel
+    )
     {
         while (true)
         {
@@ -120,6 +130,10 @@ internal static class BodyCopier
                 throw new MalformedMessageException("a chunk is longer than its size says");
             }
         }
+        if (chunked)
+        {
+            to.Write("0\r\n"u8);
+        }
         var room = LongestTrailer;
         while (true)
         {
@@ -131,6 +145,11 @@ internal static class BodyCopier
             if (line[0] is (byte)' ' or (byte)'\t' || !line.AsSpan().Contains((byte)':'))
             {
                 throw new MalformedMessageException("a trailer is not a header");
+            }
+            if (chunked && trailers)
+            {
+                to.Write(line);
+                to.Write("\r\n"u8);
             }
             room -= line.Length;
         }

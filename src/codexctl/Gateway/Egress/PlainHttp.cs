@@ -78,9 +78,10 @@ internal static class PlainHttp
                     request.Body.Framing == Framing.Chunked,
                     bytes =>
                     {
-                        traffic.AddUp(bytes);
+                        traffic.AddUp(bytes.Length);
                         idle.Touch();
                     },
+                    trailers: false,
                     uploading.Token
                 );
             }
@@ -130,7 +131,7 @@ internal static class PlainHttp
         return MessageHead.Write($"{request.Method} {target} HTTP/1.1", headers);
     }
 
-    private static IEnumerable<KeyValuePair<string, string>> FramingHeaders((Framing Framing, long Length) body) =>
+    internal static IEnumerable<KeyValuePair<string, string>> FramingHeaders((Framing Framing, long Length) body) =>
         body.Framing switch
         {
             Framing.Length => [new("Content-Length", body.Length.ToString(CultureInfo.InvariantCulture))],
@@ -233,9 +234,10 @@ internal static class PlainHttp
                 chunked,
                 bytes =>
                 {
-                    traffic.AddDown(bytes);
+                    traffic.AddDown(bytes.Length);
                     idle.Touch();
                 },
+                trailers: false,
                 cancel
             );
         }

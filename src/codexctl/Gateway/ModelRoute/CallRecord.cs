@@ -11,12 +11,17 @@ internal sealed class CallRecord
 {
     private const int LongestPath = 200;
 
+    private static long _last;
+
     private readonly TimeProvider _time;
     private readonly DateTimeOffset _at;
     private readonly long _start;
     private readonly string _method;
     private readonly string _path;
     private TimeSpan? _firstByte;
+    private TimeSpan? _firstToken;
+    private IExchangeSink? _bodies;
+    private long? _id;
 
     public CallRecord(TimeProvider time, HttpContext context)
     {
@@ -48,7 +53,49 @@ internal sealed class CallRecord
     /// <summary>The box went away before the end.</summary>
     public bool Left { get; set; }
 
+    /// <summary>How long the server says that it generated.</summary>
+    public TimeSpan? Generation { get; set; }
+
+    /// <summary>The tokens that the model takes.</summary>
+    public long? Context { get; set; }
+
     public void FirstByte() => _firstByte ??= _time.GetElapsedTime(_start);
+
+    /// <summary>Whether the first word of the answer is still to come.</summary>
+    public bool AwaitsToken => _firstToken is null;
+
+    public void FirstToken() => _firstToken ??= _time.GetElapsedTime(_start);
+
+    /// <summary>The request goes to the model now: it is told, with its body where that is wanted.</summary>
+    public void Begin(HttpContext context, IExchangeSink sink, ReadOnlySpan<byte> body)
+    {
+        var id = Interlocked.Increment(ref _last);
+        _id = id;
+        sink.Add(new CallStart(_at, id, _method, _path, Kind, Model));
+        if (!sink.WantsBodies)
+        {
+            return;
+        }
+        _bodies = sink;
+        var headers = context.Request.Headers.Select(header => KeyValuePair.Create(header.Key, header.Value.ToString())).ToList();
+        sink.Add(new CallBytes(_at, id, TimeSpan.Zero, IsRequest: true, body.ToArray()) { Headers = headers });
+    }
+
+    /// <summary>Bytes of the answer as the box gets them. Costs a copy where bodies are recorded, and nothing where they are not.</summary>
+    public void Answer(HttpContext context, ReadOnlySpan<byte> bytes)
+    {
+        if (_bodies is { } sink && bytes.Length > 0)
+        {
+            sink.Add(
+                new CallBytes(_time.GetUtcNow(), _id!.Value, _time.GetElapsedTime(_start), IsRequest: false, bytes.ToArray())
+                {
+                    Path = _path,
+                    Status = context.Response.StatusCode,
+                    ContentType = context.Response.ContentType,
+                }
+            );
+        }
+    }
 
     /// <summary>Usage from a whole Responses answer.</summary>
     public void ReadUsage(ReadOnlyMemory<byte> json)
@@ -79,5 +126,11 @@ internal sealed class CallRecord
             _firstByte,
             _time.GetElapsedTime(_start),
             Error ?? (Left ? "the client left" : null)
-        );
+        )
+        {
+            Id = _id,
+            TimeToFirstToken = _firstToken,
+            Generation = Generation,
+            Context = Context,
+        };
 }

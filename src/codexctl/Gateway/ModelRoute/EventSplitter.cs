@@ -8,7 +8,7 @@ namespace Codexctl.Gateway.ModelRoute;
 /// </summary>
 internal sealed class EventSplitter : IDisposable
 {
-    private byte[] _buffer = ArrayPool<byte>.Shared.Rent(16 * 1024);
+    private byte[] _buffer = ArrayPool<byte>.Shared.Rent(4 * 1024);
     private int _start;
     private int _scanned;
     private int _end;
@@ -23,7 +23,7 @@ internal sealed class EventSplitter : IDisposable
         {
             _start = _scanned = _end = 0;
         }
-        if (_buffer.Length - _end < 4096)
+        if (_buffer.Length - _end < 2048)
         {
             var held = _end - _start;
             // Move to the front when at least half is free there; else the buffer doubles. Either way each byte moves a bounded number of times.

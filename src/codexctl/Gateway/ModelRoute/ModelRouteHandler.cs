@@ -31,6 +31,9 @@ public sealed class ModelRouteHandler : IDisposable
     /// <summary>The model catalogue in Codex's form, made from what the server has now.</summary>
     public const string CatalogPath = "/codexctl/catalog";
 
+    /// <summary>Bytes of JSON that are read in about a millisecond.</summary>
+    private const int QuicklyRead = 128 * 1024;
+
     private readonly ModelServer _server;
     private readonly IExchangeSink _sink;
     private readonly TimeProvider _time;
@@ -141,6 +144,29 @@ public sealed class ModelRouteHandler : IDisposable
             return;
         }
 
+        if (target.Endpoint == Endpoint.Responses)
+        {
+            using var request = await ReadResponsesAsync(context, call);
+            if (request is not null)
+            {
+                await AnswerResponsesAsync(context, call, request);
+            }
+            return;
+        }
+        using var bytes = await ReadBodyAsync(context);
+        var send = await NamedAsync(context, call, target.Path, bytes.Memory);
+        if (target.Path is "/api/show")
+        {
+            await _passThrough.SendAsync(context, target.Path, send, call);
+            return;
+        }
+        call.Begin(context, _sink, bytes.Memory.Span);
+        await using var watched = new WatchedAnswer(context, call, target.Path);
+        await _passThrough.SendAsync(context, target.Path, send, call);
+    }
+
+    private static async Task<RequestBytes> ReadBodyAsync(HttpContext context)
+    {
         if (context.Request.Headers.ContentEncoding is { Count: > 0 } encoding && encoding is not [("identity" or "")])
         {
             throw new RefusedException(
@@ -148,24 +174,29 @@ public sealed class ModelRouteHandler : IDisposable
                 "Request bodies must not be compressed on the way to a local model."
             );
         }
-        using var bytes = await RequestBytes.ReadAsync(context.Request.BodyReader, context.Request.ContentLength, context.RequestAborted);
-        var body = RequestGuard.Read(bytes.Memory.Span);
-        if (target.Endpoint == Endpoint.Responses)
-        {
-            await AnswerResponsesAsync(context, call, body);
-            return;
-        }
-        var model = RequestGuard.ModelOf(body, nameToo: target.Path is "/api/show");
-        call.Model = model;
-        RequestGuard.RefuseServerTools(body);
-        await _facts.GetAsync(model, context.RequestAborted);
-        var send = target.Path is "/api/show" ? Encoding.UTF8.GetBytes(new JsonObject { ["model"] = model }.ToJsonString()) : bytes.Memory;
-        await _passThrough.SendAsync(context, target.Path, send, call);
+        return await RequestBytes.ReadAsync(context.Request.BodyReader, context.Request.ContentLength, context.RequestAborted);
     }
 
-    private async Task AnswerResponsesAsync(HttpContext context, CallRecord call, JsonObject body)
+    /// <summary>Reads what was sent; a big one not on the thread that looks after the connections.</summary>
+    private static ValueTask<JsonObject> ReadJsonAsync(ReadOnlyMemory<byte> bytes) =>
+        bytes.Length <= QuicklyRead ? new(RequestGuard.Read(bytes.Span)) : new(Task.Run(() => RequestGuard.Read(bytes.Span)));
+
+    /// <summary>What is to be sent for a request that names a model and is not of the Responses API.</summary>
+    private async Task<ReadOnlyMemory<byte>> NamedAsync(HttpContext context, CallRecord call, string path, ReadOnlyMemory<byte> bytes)
     {
-        var cancel = context.RequestAborted;
+        var body = await ReadJsonAsync(bytes);
+        var model = RequestGuard.ModelOf(body, nameToo: path is "/api/show");
+        call.Model = model;
+        RequestGuard.RefuseServerTools(body);
+        call.Context = (await _facts.GetAsync(model, context.RequestAborted)).EffectiveContext;
+        return path is "/api/show" ? Encoding.UTF8.GetBytes(new JsonObject { ["model"] = model }.ToJsonString()) : bytes;
+    }
+
+    /// <summary>The request for the server; null when it was answered here. A method of its own, so that nothing of the body outlives it.</summary>
+    private async Task<HttpRequestMessage?> ReadResponsesAsync(HttpContext context, CallRecord call)
+    {
+        using var bytes = await ReadBodyAsync(context);
+        var body = await ReadJsonAsync(bytes.Memory);
         var metadata = (string?)context.Request.Headers[TurnMetadata.Header];
         var model = RequestGuard.ModelOf(body);
         call.Model = model;
@@ -174,48 +205,63 @@ public sealed class ModelRouteHandler : IDisposable
             call.Kind = "title";
             StartStream(context, call);
             call.FirstByte();
-            await context.Response.WriteAsync(TitleRequest.Answer(body, TitleRequest.Title(body)), cancel);
-            return;
+            await context.Response.WriteAsync(TitleRequest.Answer(body, TitleRequest.Title(body)), context.RequestAborted);
+            return null;
         }
         if (TurnMetadata.Field(metadata, "request_kind") is "compaction")
         {
             call.Kind = "compaction";
         }
-        BridgeRules.Apply(_server.Kind, body, await _facts.GetAsync(model, cancel));
+        var facts = await _facts.GetAsync(model, context.RequestAborted);
+        call.Context = facts.EffectiveContext;
+        call.Begin(context, _sink, bytes.Memory.Span);
+        BridgeRules.Apply(_server.Kind, body, facts);
 
-        using var request = new HttpRequestMessage(HttpMethod.Post, _server.At("/v1/responses"));
-        request.Content = new ReadOnlyMemoryContent(Serialize(body));
+        var request = new HttpRequestMessage(HttpMethod.Post, _server.At("/v1/responses"))
+        {
+            Content = new ReadOnlyMemoryContent(Serialize(body, bytes.Memory.Length)),
+        };
         request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
         request.Headers.TryAddWithoutValidation("Accept", "text/event-stream");
         if (_options.Authorization is { } authorization)
         {
             request.Headers.TryAddWithoutValidation("Authorization", authorization);
         }
+        return request;
+    }
+
+    private async Task AnswerResponsesAsync(HttpContext context, CallRecord call, HttpRequestMessage request)
+    {
+        var cancel = context.RequestAborted;
         using var answer = await _upstream.SendAsync(request, cancel);
+        // The answer may stream for long, and the request may be large.
+        request.Content = null;
         call.FirstByte();
         if (!answer.IsSuccessStatusCode)
         {
-            await ExplainAsync(context, call, answer, model);
+            await ExplainAsync(context, call, answer);
             return;
         }
         if (answer.Content.Headers.ContentType?.MediaType is "text/event-stream")
         {
             StartStream(context, call);
             await using var stream = await answer.Content.ReadAsStreamAsync(cancel);
-            await new ResponseStream(_server, _time, _options.KeepAlive).CopyAsync(stream, context.Response.BodyWriter, call, cancel);
+            await new ResponseStream(_server, _time, _options.KeepAlive).CopyAsync(context, stream, call, cancel);
             return;
         }
         var whole = await answer.Content.ReadAsByteArrayAsync(cancel);
         call.ReadUsage(whole);
         call.Status = (int)answer.StatusCode;
+        call.FirstToken();
         context.Response.StatusCode = (int)answer.StatusCode;
         context.Response.ContentType = answer.Content.Headers.ContentType?.ToString() ?? "application/json";
         context.Response.ContentLength = whole.Length;
+        call.Answer(context, whole);
         await context.Response.BodyWriter.WriteAsync(whole, cancel);
     }
 
     // Codex hides a 5xx behind words of its own and sends the request thirty times; a 400 it shows as it is, and ends.
-    private async Task ExplainAsync(HttpContext context, CallRecord call, HttpResponseMessage answer, string model)
+    private async Task ExplainAsync(HttpContext context, CallRecord call, HttpResponseMessage answer)
     {
         var status = (int)answer.StatusCode;
         var words = await WordsAsync(answer, context.RequestAborted);
@@ -223,7 +269,7 @@ public sealed class ModelRouteHandler : IDisposable
         {
             404
                 when words.Contains("not found", StringComparison.OrdinalIgnoreCase)
-                    && words.Contains("model", StringComparison.OrdinalIgnoreCase) => ModelFacts.Missing(_server, model),
+                    && words.Contains("model", StringComparison.OrdinalIgnoreCase) => ModelFacts.Missing(_server, call.Model ?? ""),
             _ => $"{_server.KindName} answers {status}: {words}",
         };
         await SayAsync(context, call, status, message);
@@ -298,13 +344,15 @@ public sealed class ModelRouteHandler : IDisposable
                             ["param"] = null,
                             ["code"] = code,
                         },
-                    }
+                    },
+                    256
                 )
                 .ToArray();
         }
         call.Status = status;
         context.Response.StatusCode = status;
         context.Response.ContentLength = bytes.Length;
+        call.Answer(context, bytes);
         if (!HttpMethods.IsHead(context.Request.Method))
         {
             await context.Response.BodyWriter.WriteAsync(bytes, CancellationToken.None);
@@ -319,9 +367,9 @@ public sealed class ModelRouteHandler : IDisposable
         context.Response.Headers.CacheControl = "no-cache";
     }
 
-    private static ReadOnlyMemory<byte> Serialize(JsonObject body)
+    private static ReadOnlyMemory<byte> Serialize(JsonObject body, int about)
     {
-        var buffer = new ArrayBufferWriter<byte>(16 * 1024);
+        var buffer = new ArrayBufferWriter<byte>(about + 256);
         using (
             var json = new Utf8JsonWriter(
                 buffer,

@@ -2,14 +2,16 @@ using System.Buffers;
 using System.IO.Pipelines;
 using System.Text;
 using Codexctl.Models;
+using Microsoft.AspNetCore.Http;
 
 namespace Codexctl.Gateway.ModelRoute;
 
 /// <summary>Copies a Responses event stream, event by event as they come, and sees to it that it ends properly exactly once.</summary>
 internal sealed class ResponseStream(ModelServer server, TimeProvider time, TimeSpan keepAlive)
 {
-    public async Task CopyAsync(Stream upstream, PipeWriter downstream, CallRecord call, CancellationToken cancel)
+    public async Task CopyAsync(HttpContext context, Stream upstream, CallRecord call, CancellationToken cancel)
     {
+        var downstream = context.Response.BodyWriter;
         await downstream.FlushAsync(cancel);
         using var splitter = new EventSplitter();
         using var silence = new Silence(time, keepAlive);
@@ -39,7 +41,7 @@ internal sealed class ResponseStream(ModelServer server, TimeProvider time, Time
                 switch (meaning.Kind)
                 {
                     case StreamEventKind.Failed when !ended:
-                        await FailAsync(downstream, call, $"{server.KindName}: {meaning.Message ?? "the request failed."}", cancel);
+                        await FailAsync(context, call, $"{server.KindName}: {meaning.Message ?? "the request failed."}", cancel);
                         return;
                     case StreamEventKind.Failed:
                         // The end was told already.
@@ -56,6 +58,11 @@ internal sealed class ResponseStream(ModelServer server, TimeProvider time, Time
                         call.Error = "incomplete: " + (meaning.Message ?? "no reason given");
                         break;
                 }
+                if (call.AwaitsToken && (one.Span.IndexOf(".delta\""u8) >= 0 || one.Span.IndexOf("output_item.done\""u8) >= 0))
+                {
+                    call.FirstToken();
+                }
+                call.Answer(context, one.Span);
                 downstream.Write(one.Span);
                 wrote = true;
             }
@@ -75,7 +82,7 @@ internal sealed class ResponseStream(ModelServer server, TimeProvider time, Time
                         ? "the stream ended before the answer was complete."
                         : $"the connection broke in the middle of the answer ({broken})"
                 );
-            await FailAsync(downstream, call, $"{server.KindName}: {words} Its own log says more.", cancel);
+            await FailAsync(context, call, $"{server.KindName}: {words} Its own log says more.", cancel);
         }
     }
 
@@ -101,10 +108,12 @@ internal sealed class ResponseStream(ModelServer server, TimeProvider time, Time
         return read;
     }
 
-    private static async Task FailAsync(PipeWriter downstream, CallRecord call, string message, CancellationToken cancel)
+    private static async Task FailAsync(HttpContext context, CallRecord call, string message, CancellationToken cancel)
     {
         call.Error = message;
-        await downstream.WriteAsync(Encoding.UTF8.GetBytes(ResponseEvents.Failed(message)), cancel);
+        var bytes = Encoding.UTF8.GetBytes(ResponseEvents.Failed(message));
+        call.Answer(context, bytes);
+        await context.Response.BodyWriter.WriteAsync(bytes, cancel);
     }
 
     /// <summary>

@@ -20,6 +20,9 @@ public sealed record Receipt(
     IReadOnlyDictionary<string, long> HostsRefused
 )
 {
+    /// <summary>The record that it sums up a part of; null where there was none.</summary>
+    public string? Session { get; init; }
+
     /// <summary>Hosts named in the line for people; the rest is a number.</summary>
     private const int Named = 5;
 
@@ -86,7 +89,8 @@ public sealed record Receipt(
 /// <summary>A receipt as it lies in its file: chained to the one before.</summary>
 /// <param name="V">The version of the schema.</param>
 /// <param name="Previous">SHA-256 (hex) of the whole file before; null in the first.</param>
-public sealed record ReceiptFile(int V, string? Previous, Receipt Receipt);
+/// <param name="Record">The record as it was when the receipt was written; null where nothing was recorded.</param>
+public sealed record ReceiptFile(int V, string? Previous, Receipt Receipt, RecordSeal? Record = null);
 
 /// <summary>JSON of receipts: `codexctl receipt --json` and the files.</summary>
 [JsonSourceGenerationOptions(

@@ -21,14 +21,15 @@ public sealed class ReceiptStore(string directory)
     private const int Version = 1;
 
     /// <summary>Adds a receipt and returns its file. Appears whole or not at all; safe against other processes.</summary>
-    public string Add(Receipt receipt)
+    /// <param name="record">The record that it sums up a part of, as it is now.</param>
+    public string Add(Receipt receipt, RecordSeal? record = null)
     {
         Paths.MakePrivate(directory);
         using var _ = FileLock.Take(Path.Combine(directory, ".lock"));
         var last = Files().LastOrDefault();
         var number = last is null ? 1 : NumberOf(last) + 1;
         var path = Path.Combine(directory, number.ToString("D8", CultureInfo.InvariantCulture) + ".json");
-        var file = new ReceiptFile(Version, last is null ? null : HashOf(last), receipt);
+        var file = new ReceiptFile(Version, last is null ? null : HashOf(last), receipt, record);
         var temporary = path + ".new";
         // Left behind by a writer that was killed; the lock says that nobody writes it now.
         File.Delete(temporary);
@@ -48,8 +49,18 @@ public sealed class ReceiptStore(string directory)
     /// <summary>The newest readable receipt; null when there is none.</summary>
     public Receipt? Last() => Files().Reverse().Select(ReadFile).FirstOrDefault(file => file is not null)?.Receipt;
 
+    /// <summary>All readable receipts with their numbers, the oldest first.</summary>
+    public IReadOnlyList<(long Number, ReceiptFile File)> Entries() =>
+        [
+            .. Files()
+                .Select(path => (NumberOf(path), ReadFile(path)))
+                .Where(entry => entry.Item2 is not null)
+                .Select(entry => (entry.Item1, entry.Item2!)),
+        ];
+
     /// <summary>Follows the chain from the first file to the last.</summary>
-    public ReceiptVerification Verify()
+    /// <param name="records">Where the records are; null to leave them out.</param>
+    public ReceiptVerification Verify(string? records = null)
     {
         var problems = new List<string>();
         string? before = null;
@@ -70,10 +81,42 @@ public sealed class ReceiptStore(string directory)
             {
                 problems.Add($"{name} does not follow from the receipt before it: one of the two was changed.");
             }
+            else if (records is not null && file.Record is { } seal && RecordProblem(records, seal) is { } problem)
+            {
+                problems.Add($"{name}: {problem}");
+            }
             count++;
             before = path;
         }
         return new ReceiptVerification(count, problems);
+    }
+
+    private static string? RecordProblem(string records, RecordSeal seal)
+    {
+        // A name from a file: only one of this folder is meant.
+        var path = Path.Combine(records, Path.GetFileName(seal.File));
+        if (!File.Exists(path))
+        {
+            return $"its record {seal.File} is gone.";
+        }
+        return RecordFile.Matches(path, seal.Bytes, seal.Sha256) ? PartsProblem(path) : $"its record {seal.File} was changed.";
+    }
+
+    // The parts before are hashed in the first line of the one that follows.
+    private static string? PartsProblem(string path)
+    {
+        var (session, part) = RecordFile.Split(path);
+        for (var folder = Path.GetDirectoryName(path)!; part > 1; part--)
+        {
+            var after = Path.Combine(folder, RecordParts.NameOf(session, part));
+            var before = RecordParts.NameOf(session, part - 1);
+            var file = new FileInfo(Path.Combine(folder, before));
+            if (!file.Exists || RecordFile.PreviousOf(after) is not { } hash || !RecordFile.Matches(file.FullName, file.Length, hash))
+            {
+                return file.Exists ? $"its record {before} was changed." : $"its record {before} is gone.";
+            }
+        }
+        return null;
     }
 
     private IEnumerable<string> Files() =>

@@ -32,10 +32,12 @@ public static partial class Redaction
         return Tokens().Replace(rest, Hide);
     }
 
+    internal static bool IsKnownToken(string text) => KnownToken().IsMatch(text);
+
     private static string Hide(Match match) => LooksRandom(match.Value) ? Mask : match.Value;
 
     // The known beginnings are tokens whatever follows. Of other long runs, words have no digits and numbers no letters.
-    private static bool LooksRandom(string run) =>
+    internal static bool LooksRandom(string run) =>
         KnownToken().IsMatch(run) || (run.Length >= 32 && run.Any(char.IsAsciiDigit) && run.Any(char.IsAsciiLetter));
 
     [GeneratedRegex("://[^/@\\s]*@", Options, Timeout.Infinite)]
@@ -50,14 +52,14 @@ public static partial class Redaction
     // Known kinds keep their hyphens, underscores and dots; the rest are runs of letters and digits, so that names of models and
     // packages, which have hyphens, stay.
     [GeneratedRegex(
-        "(?:sk|rk|pk|sess|ghp|gho|ghu|ghs|ghr|github_pat|glpat|npm|pypi|hf|xox[abprs]|AKIA|ASIA|AIza|eyJ)[A-Za-z0-9_.-]{12,}|[A-Za-z0-9_+=]{32,}",
+        "(?<![A-Za-z0-9])(?:sk|rk|pk|rt|sess|ghp|gho|ghu|ghs|ghr|github_pat|glpat|npm|pypi|hf|xox[abprs]|xapp|dop_v1|shpat|whsec|GOCSPX|SG|ya29|AGE-SECRET-KEY|AKIA|ASIA|AIza|eyJ)[A-Za-z0-9_.-]{12,}|[A-Za-z0-9_+=]{32,}",
         Options,
         Timeout.Infinite
     )]
-    private static partial Regex Tokens();
+    internal static partial Regex Tokens();
 
     [GeneratedRegex(
-        "^(?:(?:sk|rk|pk|sess|glpat|pypi|xox[abprs])-|(?:ghp|gho|ghu|ghs|ghr|github_pat|npm|hf)_|AKIA|ASIA|AIza|eyJ)[A-Za-z0-9_.-]{12,}",
+        "^(?:(?:sk|rk|pk|sess|glpat|pypi|xox[abprs]|xapp|GOCSPX|AGE-SECRET-KEY)-|(?:sk_live|sk_test|rk_live|rk_test|pk_live|rt|github_pat|dop_v1|shpat|whsec)_|(?:SG|ya29)\\.|AKIA|ASIA|AIza|eyJ)[A-Za-z0-9_.-]{12,}|^(?:gh[pousr]|npm|hf)_[A-Za-z0-9]{20,}",
         Options,
         Timeout.Infinite
     )]

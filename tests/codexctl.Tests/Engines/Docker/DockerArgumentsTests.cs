@@ -26,7 +26,7 @@ public class DockerArgumentsTests
     [Fact]
     public void A_box_has_no_network_no_privileges_and_nothing_is_pulled()
     {
-        var arguments = DockerArguments.Create(Spec());
+        var arguments = DockerArguments.Create(DockerDialect.Docker(), Spec());
         After(arguments, "--network").ShouldBe("none");
         After(arguments, "--cap-drop").ShouldBe("ALL");
         After(arguments, "--security-opt").ShouldBe("no-new-privileges");
@@ -38,11 +38,12 @@ public class DockerArgumentsTests
 
     [Fact]
     public void The_full_network_is_the_engines_own() =>
-        After(DockerArguments.Create(Spec(s => s with { Network = BoxNetwork.Full })), "--network").ShouldBe("bridge");
+        After(DockerArguments.Create(DockerDialect.Docker(), Spec(s => s with { Network = BoxNetwork.Full })), "--network")
+            .ShouldBe("bridge");
 
     [Fact]
     public void The_door_is_mounted_read_only() =>
-        DockerArguments.Create(Spec()).ShouldContain($"type=bind,source=/s/door,target={Box.Door},readonly");
+        DockerArguments.Create(DockerDialect.Docker(), Spec()).ShouldContain($"type=bind,source=/s/door,target={Box.Door},readonly");
 
     [Theory]
     [InlineData("/a b", "type=bind,source=/a b,target=/workdir")]
@@ -57,7 +58,7 @@ public class DockerArgumentsTests
     [Fact]
     public void Hidden_folders_are_covered_after_the_mounts_that_they_lie_in()
     {
-        var arguments = DockerArguments.Create(Spec(s => s with { Hidden = ["/workdir/.cache/codexctl"] }));
+        var arguments = DockerArguments.Create(DockerDialect.Docker(), Spec(s => s with { Hidden = ["/workdir/.cache/codexctl"] }));
         arguments
             .FindIndex(a => a.StartsWith("type=tmpfs", StringComparison.Ordinal))
             .ShouldBeGreaterThan(arguments.FindIndex(a => a.Contains("target=/workdir", StringComparison.Ordinal)));
@@ -66,7 +67,7 @@ public class DockerArgumentsTests
     [Fact]
     public void Limits_are_told_as_docker_reads_them()
     {
-        var arguments = DockerArguments.Create(Spec(s => s with { Cpus = 1.5m, MemoryBytes = 1L << 30 }));
+        var arguments = DockerArguments.Create(DockerDialect.Docker(), Spec(s => s with { Cpus = 1.5m, MemoryBytes = 1L << 30 }));
         After(arguments, "--cpus").ShouldBe("1.5");
         After(arguments, "--memory").ShouldBe("1073741824");
     }
@@ -83,7 +84,7 @@ public class DockerArgumentsTests
             new Dictionary<string, string> { ["TOKEN"] = "sk-secret" },
             "s1"
         );
-        var arguments = DockerArguments.Exec(exec);
+        var arguments = DockerArguments.Exec(DockerDialect.Docker(), exec);
         arguments.ShouldContain("TOKEN");
         string.Join(' ', arguments).ShouldNotContain("sk-secret");
         DockerArguments.ExecEnvironment(exec)["TOKEN"].ShouldBe("sk-secret");
@@ -97,6 +98,6 @@ public class DockerArgumentsTests
         var exec = new ExecSpec("c", ["id"], new BoxUser(0, 0), Root: false, Terminal: true, new Dictionary<string, string>(), "s");
         DockerArguments.ExecEnvironment(exec).ShouldNotContainKey(Box.RootVariable);
         DockerArguments.ExecEnvironment(exec with { Root = true })[Box.RootVariable].ShouldBe("1");
-        DockerArguments.Exec(exec).ShouldContain("--tty");
+        DockerArguments.Exec(DockerDialect.Docker(), exec).ShouldContain("--tty");
     }
 }

@@ -20,7 +20,9 @@ public class DockerEngineTests
             "Error: No such container: codex-app-1\n",
             1
         );
-        var found = (await new DockerEngine(processes).InspectAsync(["codex-app", "codex-app-1"])).ShouldHaveSingleItem();
+        var found = (
+            await new DockerEngine(processes, DockerDialect.Docker(), EngineDoor.SocketOnly).InspectAsync(["codex-app", "codex-app-1"])
+        ).ShouldHaveSingleItem();
         found.Name.ShouldBe("codex-app");
         found.State.ShouldBe(ContainerState.Running);
         found.WorkdirReadOnly.ShouldBe(false);
@@ -35,7 +37,9 @@ public class DockerEngineTests
     public async Task Rubbish_is_a_clear_error(string output)
     {
         using var processes = new FakeProcesses().Expect("docker container inspect", output);
-        var error = await Should.ThrowAsync<UserError>(() => new DockerEngine(processes).InspectAsync(["x"]));
+        var error = await Should.ThrowAsync<UserError>(() =>
+            new DockerEngine(processes, DockerDialect.Docker(), EngineDoor.SocketOnly).InspectAsync(["x"])
+        );
         error.Message.ShouldContain("JSON");
     }
 
@@ -46,7 +50,9 @@ public class DockerEngineTests
     public async Task Missing_and_strange_fields_are_no_error(string output)
     {
         using var processes = new FakeProcesses().Expect("docker container inspect", output);
-        var found = (await new DockerEngine(processes).InspectAsync(["x"])).ShouldHaveSingleItem();
+        var found = (
+            await new DockerEngine(processes, DockerDialect.Docker(), EngineDoor.SocketOnly).InspectAsync(["x"])
+        ).ShouldHaveSingleItem();
         found.WorkdirReadOnly.ShouldBeNull();
         found.IsOurs.ShouldBeFalse();
     }
@@ -60,7 +66,9 @@ public class DockerEngineTests
             "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?",
             1
         );
-        var error = await Should.ThrowAsync<UserError>(() => new DockerEngine(processes).InspectAsync(["x"]));
+        var error = await Should.ThrowAsync<UserError>(() =>
+            new DockerEngine(processes, DockerDialect.Docker(), EngineDoor.SocketOnly).InspectAsync(["x"])
+        );
         error.Mend!.ShouldContain("systemctl start docker");
     }
 
@@ -80,7 +88,11 @@ public class DockerEngineTests
     public async Task A_missing_image_is_told_apart()
     {
         using var processes = new FakeProcesses().Expect("docker create", "", "Error response from daemon: No such image: codex:latest", 1);
-        (await Should.ThrowAsync<ImageMissingException>(() => new DockerEngine(processes).CreateAsync(Spec))).Image.ShouldBe("codex");
+        (
+            await Should.ThrowAsync<ImageMissingException>(() =>
+                new DockerEngine(processes, DockerDialect.Docker(), EngineDoor.SocketOnly).CreateAsync(Spec)
+            )
+        ).Image.ShouldBe("codex");
     }
 
     [Fact]
@@ -92,7 +104,9 @@ public class DockerEngineTests
             "Error response from daemon: Conflict. The container name \"/c1\" is already in use by container \"abc\".",
             1
         );
-        await Should.ThrowAsync<NameTakenException>(() => new DockerEngine(processes).CreateAsync(Spec));
+        await Should.ThrowAsync<NameTakenException>(() =>
+            new DockerEngine(processes, DockerDialect.Docker(), EngineDoor.SocketOnly).CreateAsync(Spec)
+        );
     }
 
     [Fact]
@@ -104,7 +118,11 @@ public class DockerEngineTests
             "Error response from daemon: range of CPUs is from 0.01 to 2.00",
             1
         );
-        (await Should.ThrowAsync<ProcessError>(() => new DockerEngine(processes).CreateAsync(Spec))).Tail.ShouldContain("range of CPUs");
+        (
+            await Should.ThrowAsync<ProcessError>(() =>
+                new DockerEngine(processes, DockerDialect.Docker(), EngineDoor.SocketOnly).CreateAsync(Spec)
+            )
+        ).Tail.ShouldContain("range of CPUs");
     }
 
     [Fact]
@@ -113,7 +131,7 @@ public class DockerEngineTests
         using var processes = new FakeProcesses()
             .Expect("docker container stop", "", "Error response from daemon: No such container: c1", 1)
             .Expect("docker container rm --force", "", "Error response from daemon: No such container: c1", 1);
-        var engine = new DockerEngine(processes);
+        var engine = new DockerEngine(processes, DockerDialect.Docker(), EngineDoor.SocketOnly);
         await engine.StopAsync("c1");
         await engine.RemoveAsync("c1", force: true);
     }

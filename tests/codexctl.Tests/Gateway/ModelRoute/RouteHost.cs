@@ -18,6 +18,7 @@ internal sealed class RouteHost : IAsyncDisposable, IExchangeSink
     private readonly WebApplication _app;
     private readonly ModelRouteHandler _route;
     private readonly ConcurrentQueue<ModelCall> _calls = new();
+    private readonly ConcurrentQueue<Exchange> _exchanges = new();
 
     private RouteHost(WebApplication app, FakeOllama ollama, ModelServerKind kind, TimeProvider time, Uri? server)
     {
@@ -49,7 +50,19 @@ internal sealed class RouteHost : IAsyncDisposable, IExchangeSink
         return host;
     }
 
-    public void Add(Exchange exchange) => _calls.Enqueue((ModelCall)exchange);
+    public void Add(Exchange exchange)
+    {
+        _exchanges.Enqueue(exchange);
+        if (exchange is ModelCall call)
+        {
+            _calls.Enqueue(call);
+        }
+    }
+
+    public bool WantsBodies { get; set; }
+
+    /// <summary>Everything that was added, in order.</summary>
+    public IReadOnlyList<Exchange> Exchanges => [.. _exchanges];
 
     public async Task<ModelCall> OneCallAsync()
     {

@@ -149,6 +149,7 @@ public sealed class ReceiptTests : IDisposable
                 "refusedModelCalls",
                 "hostsReached",
                 "hostsRefused",
+                "session",
             ]);
         json.RootElement.GetProperty("hostsReached").GetProperty("pypi.org").GetInt64().ShouldBe(1);
     }

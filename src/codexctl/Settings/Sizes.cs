@@ -1,8 +1,8 @@
 using System.Globalization;
 
-namespace Codexctl.Sessions;
+namespace Codexctl.Settings;
 
-/// <summary>Reads `--mem` and `--cpu`.</summary>
+/// <summary>Reads sizes of memory and numbers of processors, of `--mem` and `--cpu` or the settings.</summary>
 public static class Sizes
 {
     private const long Least = 200L << 20;

@@ -1,7 +1,7 @@
-using Codexctl.Sessions;
+using Codexctl.Settings;
 using CsCheck;
 
-namespace Codexctl.Tests.Sessions;
+namespace Codexctl.Tests.Settings;
 
 public class SizesTests
 {

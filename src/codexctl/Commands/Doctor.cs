@@ -1,0 +1,28 @@
+using System.CommandLine;
+
+namespace Codexctl.Commands;
+
+/// <summary>`codexctl doctor`.</summary>
+public static class Doctor
+{
+    public static Command Create(App app)
+    {
+        var command = new Command("doctor", "Look at this machine and say what to mend");
+        var engine = ContainerOptions.EngineOption();
+        var json = new Option<bool>("--json") { Description = "As JSON" };
+        var conformance = new Option<bool>("--conformance")
+        {
+            Description = "Try every promise on the engine; prints a report for an issue",
+        };
+        var only = new Option<string[]>("--only") { Description = "With --conformance: these promises alone", HelpName = "ID" };
+        command.Options.Add(engine);
+        command.Options.Add(json);
+        command.Options.Add(conformance);
+        command.Options.Add(only);
+        command.SetAction(
+            (parsed, cancel) =>
+                ConformanceCommand.RunAsync(app, parsed.GetValue(engine), parsed.GetValue(json), parsed.GetValue(only) ?? [], cancel)
+        );
+        return command;
+    }
+}

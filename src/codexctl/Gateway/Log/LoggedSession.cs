@@ -1,0 +1,129 @@
+using Codexctl.Gateway.Recording;
+using Codexctl.Processes;
+
+namespace Codexctl.Gateway.Log;
+
+/// <summary>A record, and whose it is.</summary>
+/// <param name="Workdir">The folder on the host; null where the record does not say.</param>
+public sealed record LoggedSession(string Engine, string Container, string? Workdir, ContainerPaths Files, RecordSession Record)
+{
+    public string Id => Record.Id;
+
+    public DateTimeOffset? Started { get; init; }
+
+    /// <summary>Whether a gateway writes to it now.</summary>
+    public bool IsLive => !Record.Ended && GatewayLives(Files) && RecordFile.Last(Files.Records)?.Id == Id;
+
+    /// <summary>Whether a gateway of the container is there.</summary>
+    public static bool GatewayLives(ContainerPaths files)
+    {
+        if (!File.Exists(files.GatewayLock))
+        {
+            return false;
+        }
+        using var free = FileLock.TryTake(files.GatewayLock, shared: true);
+        return free is null;
+    }
+}
+
+/// <summary>Finds records in the state directory, without asking an engine: containers may be gone, their records stay.</summary>
+public sealed class SessionFinder(Paths paths)
+{
+    /// <summary>All there are, the oldest first.</summary>
+    public IReadOnlyList<LoggedSession> All() =>
+        [
+            .. Containers()
+                .SelectMany(container =>
+                    RecordFile
+                        .Sessions(container.Files.Records)
+                        .Select(record => Describe(container.Engine, container.Name, container.Files, record))
+                )
+                .OrderBy(session => session.Id, StringComparer.Ordinal),
+        ];
+
+    /// <summary>Those of a folder on the host, the oldest first.</summary>
+    public IReadOnlyList<LoggedSession> OfFolder(string folder) => [.. All().Where(session => session.Workdir == folder)];
+
+    /// <summary>The session that is meant: by the beginning of its name, or the latest of a container, or the latest of the folder.</summary>
+    /// <param name="wanted">A session's or a container's name; null for the folder's latest.</param>
+    /// <exception cref="UserError">There is none, or several.</exception>
+    public LoggedSession Find(string? wanted, string folder)
+    {
+        if (wanted is null)
+        {
+            return OfFolder(folder) is [.., var last]
+                ? last
+                : throw new UserError(
+                    $"There is no record for {folder}.",
+                    "Records are made by codexctl run.",
+                    "codexctl log --list --all shows those of other folders."
+                );
+        }
+        var all = All();
+        if (all.Where(session => session.Container == wanted).ToList() is [.., var newest])
+        {
+            return newest;
+        }
+        return all.Where(session =>
+                session.Id.StartsWith(wanted, StringComparison.Ordinal) || session.Id.EndsWith("-" + wanted, StringComparison.Ordinal)
+            )
+            .ToList() switch
+        {
+            [var one] => one,
+            [] => throw new UserError(
+                $"There is no session and no container named {wanted}.",
+                null,
+                "codexctl log --list --all shows all that are recorded."
+            ),
+            var several => throw new UserError(
+                $"{several.Count} sessions begin with {wanted}.",
+                string.Join('\n', several.Take(10).Select(session => $"{session.Id}  {session.Container}")),
+                "Type more of the name."
+            ),
+        };
+    }
+
+    /// <summary>The containers that have a folder of state, with their engines.</summary>
+    public IEnumerable<(string Engine, string Name, ContainerPaths Files)> Containers()
+    {
+        if (!Directory.Exists(paths.State))
+        {
+            yield break;
+        }
+        foreach (var engine in Directory.EnumerateDirectories(paths.State))
+        {
+            foreach (var container in Directory.EnumerateDirectories(engine))
+            {
+                var files = new ContainerPaths(container);
+                if (Directory.Exists(files.Records) || Directory.Exists(files.Receipts))
+                {
+                    yield return (Path.GetFileName(engine), Path.GetFileName(container), files);
+                }
+            }
+        }
+    }
+
+    private static LoggedSession Describe(string engine, string container, ContainerPaths files, RecordSession record)
+    {
+        var start = FirstLine(record.Parts[0]);
+        return new LoggedSession(engine, container, start?.Info.Workdir, files, record) { Started = start?.At };
+    }
+
+    private static SessionStart? FirstLine(string path)
+    {
+        try
+        {
+            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            var buffer = new byte[16 << 10];
+            var read = file.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false);
+            var line = buffer.AsMemory(0, read);
+            var end = line.Span.IndexOf((byte)'\n');
+            return end < 0 ? null : RecordLine.Read(line[..end]) as SessionStart;
+        }
+        catch (IOException)
+        {
+            // Removed at this moment.
+            return null;
+        }
+    }
+}

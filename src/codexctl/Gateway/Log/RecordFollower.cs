@@ -1,0 +1,115 @@
+using System.Runtime.CompilerServices;
+using Codexctl.Gateway.Recording;
+
+namespace Codexctl.Gateway.Log;
+
+/// <summary>A line of a record as it was read.</summary>
+/// <param name="Line">Its bytes without the newline; valid until the next one is asked for.</param>
+/// <param name="Exchange">What it means; null where this version does not know.</param>
+public sealed record FollowedLine(LoggedSession Session, ReadOnlyMemory<byte> Line, Exchange? Exchange);
+
+/// <summary>Reads records and goes on as they grow: over their files' ends, into new files, into sessions that begin meanwhile.</summary>
+/// <param name="newer">Looks for sessions; called again and again.</param>
+public sealed class RecordFollower(Func<IReadOnlyList<LoggedSession>> newer, TimeProvider clock)
+{
+    private static readonly TimeSpan _pace = TimeSpan.FromMilliseconds(80);
+
+    /// <summary>A folder's listing is dearer than a read at a file's end.</summary>
+    private const int RoundsBetweenLooks = 6;
+
+    private readonly Dictionary<string, Reader> _readers = new(StringComparer.Ordinal);
+
+    /// <summary>The lines of one session as it is now.</summary>
+    public static async IAsyncEnumerable<FollowedLine> ReadAsync(
+        LoggedSession session,
+        [EnumeratorCancellation] CancellationToken cancel = default
+    )
+    {
+        using var reader = new Reader(session);
+        await foreach (var line in reader.NewAsync(cancel))
+        {
+            yield return line;
+        }
+    }
+
+    /// <summary>Endless; a null between lines says that for the moment there are no more.</summary>
+    /// <param name="after">Sessions up to this one (its name) are not looked at; "" for all.</param>
+    public async IAsyncEnumerable<FollowedLine?> FollowAsync(string after, [EnumeratorCancellation] CancellationToken cancel = default)
+    {
+        for (var round = 0; ; round++)
+        {
+            if (round % RoundsBetweenLooks == 0)
+            {
+                foreach (var session in newer().Where(session => string.CompareOrdinal(session.Id, after) >= 0))
+                {
+                    if (!_readers.ContainsKey(session.Id))
+                    {
+                        _readers.Add(session.Id, new Reader(session));
+                    }
+                }
+            }
+            foreach (var reader in _readers.Values)
+            {
+                await foreach (var line in reader.NewAsync(cancel))
+                {
+                    yield return line;
+                }
+            }
+            yield return null;
+            await Task.Delay(_pace, clock, cancel);
+        }
+    }
+
+    private sealed class Reader(LoggedSession session) : IDisposable
+    {
+        private RecordLines? _lines;
+        private int _part;
+
+        public async IAsyncEnumerable<FollowedLine> NewAsync([EnumeratorCancellation] CancellationToken cancel)
+        {
+            while (true)
+            {
+                if (_lines is null && !Open(1))
+                {
+                    yield break;
+                }
+                while (await _lines!.NextAsync(cancel) is { } line)
+                {
+                    yield return new FollowedLine(session, line, RecordLine.Read(line));
+                }
+                // The next file is made when this one is done with; but that may have been between our last look and this one.
+                if (!File.Exists(PathOf(_part + 1)))
+                {
+                    yield break;
+                }
+                while (await _lines.NextAsync(cancel) is { } late)
+                {
+                    yield return new FollowedLine(session, late, RecordLine.Read(late));
+                }
+                if (!Open(_part + 1))
+                {
+                    yield break;
+                }
+            }
+        }
+
+        public void Dispose() => _lines?.Dispose();
+
+        private string PathOf(int part) => Path.Combine(session.Files.Records, RecordParts.NameOf(session.Id, part));
+
+        private bool Open(int part)
+        {
+            try
+            {
+                var next = new RecordLines(PathOf(part));
+                _lines?.Dispose();
+                (_lines, _part) = (next, part);
+                return true;
+            }
+            catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
+            {
+                return false;
+            }
+        }
+    }
+}

@@ -1,0 +1,132 @@
+using System.Text;
+using System.Text.RegularExpressions;
+
+namespace Codexctl.Gateway.Recording;
+
+/// <summary>A place in a text that looks like a secret.</summary>
+/// <param name="Context">Where the words begin by which it was known.</param>
+internal sealed record Secret(int Context, int Start, int End);
+
+/// <summary>Finds what looks like a secret in text of any length, such as what a person, a tool or a model said. Takes time in proportion to the text.</summary>
+internal static partial class Secrets
+{
+    private const RegexOptions Options = RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture;
+
+    /// <summary>Text without its secrets.</summary>
+    public static string Hide(string text)
+    {
+        var found = Find(text);
+        return found.Count == 0 ? text : Hide(text, found);
+    }
+
+    internal static string Hide(string text, IReadOnlyList<Secret> found)
+    {
+        var result = new StringBuilder(text.Length);
+        var at = 0;
+        foreach (var secret in found)
+        {
+            result.Append(text, at, secret.Start - at).Append(Redaction.Mask);
+            at = secret.End;
+        }
+        return result.Append(text, at, text.Length - at).ToString();
+    }
+
+    /// <summary>Where they are, in order, not overlapping.</summary>
+    public static List<Secret> Find(string text)
+    {
+        var found = new List<Secret>();
+        // Most texts have nothing that could be one: shorter than any of them.
+        if (text.Length < 7)
+        {
+            return found;
+        }
+        Add(found, PrivateKeys().Matches(text), _ => true);
+        Add(found, UserInfo().Matches(text), _ => true);
+        Add(found, Schemes().Matches(text), value => value.Length >= 20 || value.Any(char.IsAsciiDigit));
+        Add(found, Headers().Matches(text), _ => true);
+        Add(found, Assigned().Matches(text), value => value.Any(char.IsAsciiDigit) && value.Any(char.IsAsciiLetter));
+        Add(
+            found,
+            Passwords().Matches(text),
+            value => value.Any(c => !char.IsAsciiLetter(c) && c is not ('.' or '_' or '?' or '[' or ']'))
+        );
+        Add(found, Redaction.Tokens().Matches(text), Redaction.LooksRandom);
+        return Merge(found);
+    }
+
+    /// <summary>Whether a private key has begun and not ended: what follows is still part of it.</summary>
+    public static int OpenKey(string text)
+    {
+        var begin = text.LastIndexOf("-----BEGIN", StringComparison.Ordinal);
+        return begin >= 0 && text.IndexOf("-----END", begin, StringComparison.Ordinal) < 0 ? begin : -1;
+    }
+
+    private static void Add(List<Secret> found, MatchCollection matches, Func<string, bool> isSecret)
+    {
+        foreach (Match match in matches)
+        {
+            var group = match.Groups["secret"] is { Success: true } inner ? inner : match;
+            if (group.Value != Redaction.Mask && isSecret(group.Value))
+            {
+                found.Add(new Secret(match.Index, group.Index, group.Index + group.Length));
+            }
+        }
+    }
+
+    private static List<Secret> Merge(List<Secret> found)
+    {
+        if (found.Count < 2)
+        {
+            return found;
+        }
+        var merged = new List<Secret>();
+        foreach (var secret in found.OrderBy(secret => secret.Start))
+        {
+            if (merged.Count > 0 && secret.Start <= merged[^1].End)
+            {
+                var before = merged[^1];
+                merged[^1] = new Secret(Math.Min(before.Context, secret.Context), before.Start, Math.Max(before.End, secret.End));
+            }
+            else
+            {
+                merged.Add(secret);
+            }
+        }
+        return merged;
+    }
+
+    [GeneratedRegex(
+        "-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----(?<secret>.*?)(?:-----END|\\z)",
+        Options | RegexOptions.Singleline,
+        Timeout.Infinite
+    )]
+    private static partial Regex PrivateKeys();
+
+    [GeneratedRegex("://(?<secret>[^/@\\s:]{0,256}:[^/@\\s]{1,256})@", Options, Timeout.Infinite)]
+    private static partial Regex UserInfo();
+
+    [GeneratedRegex("\\b(?:bearer|basic)\\s{1,3}(?<secret>[A-Za-z0-9+/=._~-]{8,})", Options | RegexOptions.IgnoreCase, Timeout.Infinite)]
+    private static partial Regex Schemes();
+
+    // The rest of the line, or of the quoted text.
+    [GeneratedRegex(
+        "\\b(?:(?:proxy-)?authorization|(?:set-)?cookie|x-api-key|api-key)(?:\\\\?[\"'])?\\s{0,3}[:=]\\s{0,3}(?:\\\\?[\"'])?(?<secret>[^\\s\"'\\\\][^\\r\\n\"'\\\\]{3,})",
+        Options | RegexOptions.IgnoreCase,
+        Timeout.Infinite
+    )]
+    private static partial Regex Headers();
+
+    [GeneratedRegex(
+        "(?:api[_-]?key|access[_-]?key|secret|token|private[_-]?key|credentials?|key)(?:\\\\?[\"'])?\\s{0,3}[:=]\\s{0,3}(?:\\\\?[\"'])?(?<secret>[^\\s\"',;(){}<>\\\\&|]{12,})",
+        Options | RegexOptions.IgnoreCase,
+        Timeout.Infinite
+    )]
+    private static partial Regex Assigned();
+
+    [GeneratedRegex(
+        "(?:passw(?:or)?d|passphrase|pwd)(?:\\\\?[\"'])?\\s{0,3}[:=]\\s{0,3}(?:\\\\?[\"'])?(?<secret>[^\\s\"',;(){}<>\\\\&|/$]{4,})",
+        Options | RegexOptions.IgnoreCase,
+        Timeout.Infinite
+    )]
+    private static partial Regex Passwords();
+}

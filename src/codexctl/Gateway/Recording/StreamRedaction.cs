@@ -1,0 +1,252 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace Codexctl.Gateway.Recording;
+
+/// <summary>
+/// Takes secrets out of an answer that comes in pieces. A model says a key in several pieces, none of which looks like one: so pieces are
+/// held back until the words around them are whole (three words, about as many pieces), and come out as they were, in their order and with their
+/// times, or with the mask where the secret was.
+/// </summary>
+internal sealed class StreamRedaction
+{
+    /// <summary>Text that is held at most; more than any secret but a private key. Characters.</summary>
+    private const int Most = 4096;
+    private const int MostOfKey = 64 << 10;
+    private const int WordsHeld = 3;
+
+    private readonly Queue<Held> _queue = new();
+    private readonly Dictionary<string, Strand> _strands = new(StringComparer.Ordinal);
+
+    /// <summary>Adds a piece; gives those that may be written now.</summary>
+    public IEnumerable<CallPart> Add(CallPart part)
+    {
+        var texts = part.Data.Json is JsonObject message ? StreamedTexts.Of(message) : [];
+        if (texts.Count == 0)
+        {
+            // Something else than a delta: what was said until here is whole.
+            foreach (var earlier in Flush())
+            {
+                yield return earlier;
+            }
+            yield return part with
+            {
+                Data = new BodyData(BodyRedaction.Clean(part.Data.Json), part.Data.Text is { } text ? Secrets.Hide(text) : null),
+            };
+            yield break;
+        }
+        var held = new Held(part);
+        foreach (var text in texts)
+        {
+            if (!_strands.TryGetValue(text.Strand, out var strand))
+            {
+                _strands.Add(text.Strand, strand = new Strand());
+            }
+            strand.Add(text, held);
+        }
+        _queue.Enqueue(held);
+        foreach (var strand in _strands.Values)
+        {
+            strand.Decide(all: false);
+        }
+        while (_queue.TryPeek(out var first) && first.Undecided == 0)
+        {
+            yield return _queue.Dequeue().Done();
+        }
+    }
+
+    /// <summary>The answer is over, or something else came.</summary>
+    public IEnumerable<CallPart> Flush()
+    {
+        foreach (var strand in _strands.Values)
+        {
+            strand.Decide(all: true);
+        }
+        _strands.Clear();
+        while (_queue.TryDequeue(out var held))
+        {
+            yield return held.Done();
+        }
+    }
+
+    /// <summary>A piece that waits.</summary>
+    private sealed class Held(CallPart part)
+    {
+        public int Undecided { get; set; }
+
+        public List<(StreamedText Text, string Value)> Changes { get; } = [];
+
+        public CallPart Done()
+        {
+            // First the rest of the message, then the texts that were looked at as a whole.
+            var clean = BodyRedaction.Clean(part.Data.Json);
+            foreach (var (text, value) in Changes)
+            {
+                text.Owner[text.Name] = value;
+            }
+            return part with { Data = new BodyData(clean, null) };
+        }
+    }
+
+    /// <summary>One text that grows: the answer, the reasoning, the arguments of a call.</summary>
+    private sealed class Strand
+    {
+        private readonly List<(StreamedText Text, Held Held)> _pieces = [];
+        private readonly StringBuilder _text = new();
+
+        public void Add(StreamedText text, Held held)
+        {
+            held.Undecided++;
+            _pieces.Add((text, held));
+            _text.Append(text.Value);
+        }
+
+        public void Decide(bool all)
+        {
+            if (_pieces.Count == 0)
+            {
+                return;
+            }
+            var text = _text.ToString();
+            var found = Secrets.Find(text);
+            var safe = all ? text.Length : SafeLength(text);
+            var (count, length) = (0, 0);
+            var (fits, fitsLength) = (0, 0);
+            while (count < _pieces.Count && length + _pieces[count].Text.Value.Length <= safe)
+            {
+                length += _pieces[count++].Text.Value.Length;
+                // Nor may the words by which a secret is known go before it.
+                if (!found.Exists(secret => secret.Context < length && length < secret.End))
+                {
+                    (fits, fitsLength) = (count, length);
+                }
+            }
+            var at = 0;
+            foreach (var (piece, held) in _pieces.Take(fits))
+            {
+                // Always: cleaning the message piece by piece could have found less or more than the whole shows.
+                held.Changes.Add((piece, Part(text, at, at + piece.Value.Length, found)));
+                held.Undecided--;
+                at += piece.Value.Length;
+            }
+            _pieces.RemoveRange(0, fits);
+            _text.Remove(0, fitsLength);
+        }
+
+        // The mask goes where the secret begins; the pieces that held the rest of it keep what is around.
+        private static string Part(string text, int start, int end, List<Secret> found)
+        {
+            var result = new StringBuilder();
+            var at = start;
+            foreach (var secret in found)
+            {
+                var (from, to) = (secret.Start, secret.End);
+                if (to <= start || from >= end)
+                {
+                    continue;
+                }
+                if (from >= at)
+                {
+                    result.Append(text, at, from - at).Append(Redaction.Mask);
+                }
+                at = Math.Min(to, end);
+            }
+            return result.Append(text, at, Math.Max(0, end - at)).ToString();
+        }
+
+        private static int SafeLength(string text)
+        {
+            if (text.Length > MostOfKey)
+            {
+                return text.Length;
+            }
+            var key = Secrets.OpenKey(text);
+            if (key < 0 && text.Length > Most)
+            {
+                return text.Length;
+            }
+            var (at, words) = (text.Length, 0);
+            while (at > 0 && words < WordsHeld)
+            {
+                at--;
+                if (at > 0 && !char.IsWhiteSpace(text[at]) && char.IsWhiteSpace(text[at - 1]))
+                {
+                    words++;
+                }
+            }
+            return words < WordsHeld ? 0
+                : key >= 0 ? Math.Min(key, at)
+                : at;
+        }
+    }
+}
+
+/// <summary>A text in a message that is one piece of a longer one.</summary>
+/// <param name="Strand">Which longer one.</param>
+/// <param name="Owner">The object that has it.</param>
+/// <param name="Name">The field.</param>
+internal readonly record struct StreamedText(string Strand, JsonObject Owner, string Name, string Value);
+
+/// <summary>Finds them in the three kinds of streams.</summary>
+internal static class StreamedTexts
+{
+    private static readonly string[] _chat = ["content", "reasoning_content", "reasoning", "refusal"];
+    private static readonly string[] _ollama = ["content", "thinking"];
+
+    public static List<StreamedText> Of(JsonObject message)
+    {
+        var found = new List<StreamedText>();
+        if (Text(message, "type") is { } type && type.EndsWith(".delta", StringComparison.Ordinal))
+        {
+            Add(found, $"{type} {Text(message, "item_id")} {message["output_index"]} {message["content_index"]}", message, "delta");
+        }
+        else if (message["choices"] is JsonArray choices)
+        {
+            foreach (var choice in choices.OfType<JsonObject>())
+            {
+                var index = choice["index"]?.ToJsonString();
+                Add(found, $"text {index}", choice, "text");
+                if (choice["delta"] is not JsonObject delta)
+                {
+                    continue;
+                }
+                foreach (var name in _chat)
+                {
+                    Add(found, $"{name} {index}", delta, name);
+                }
+                foreach (var call in (delta["tool_calls"] as JsonArray ?? []).OfType<JsonObject>())
+                {
+                    if (call["function"] is JsonObject function)
+                    {
+                        Add(found, $"call {index} {call["index"]?.ToJsonString()}", function, "arguments");
+                    }
+                }
+            }
+        }
+        else if (message["done"] is not null)
+        {
+            Add(found, "response", message, "response");
+            Add(found, "thinking", message, "thinking");
+            if (message["message"] is JsonObject inner)
+            {
+                foreach (var name in _ollama)
+                {
+                    Add(found, name, inner, name);
+                }
+            }
+        }
+        return found;
+    }
+
+    private static void Add(List<StreamedText> found, string strand, JsonObject owner, string name)
+    {
+        if (Text(owner, name) is { Length: > 0 } value)
+        {
+            found.Add(new StreamedText(strand, owner, name, value));
+        }
+    }
+
+    private static string? Text(JsonObject owner, string name) =>
+        owner[name] is JsonValue value && value.GetValueKind() == JsonValueKind.String ? value.GetValue<string>() : null;
+}

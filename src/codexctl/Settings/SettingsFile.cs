@@ -1,0 +1,128 @@
+using System.Globalization;
+using Tomlyn;
+using Tomlyn.Parsing;
+using Tomlyn.Syntax;
+
+namespace Codexctl.Settings;
+
+/// <summary>A value as it stands in a file.</summary>
+/// <param name="Path">The name's parts: servers, home, url.</param>
+/// <param name="Line">Counted from 1.</param>
+public sealed record SettingEntry(Setting Setting, IReadOnlyList<string> Path, SettingValue Value, int Line)
+{
+    public string Name => string.Join('.', Path);
+}
+
+/// <summary>A settings file that was read and understood whole: known names, right kinds, each once.</summary>
+public sealed class SettingsFile
+{
+    private SettingsFile(string path, IReadOnlyList<SettingEntry> entries) => (Path, Entries) = (path, entries);
+
+    public string Path { get; }
+
+    public IReadOnlyList<SettingEntry> Entries { get; }
+
+    /// <param name="path">For messages; nothing is read.</param>
+    /// <exception cref="UserError">It cannot be understood; with the file, the line and the nearest right name.</exception>
+    public static SettingsFile Parse(string path, string text)
+    {
+        var entries = new List<SettingEntry>();
+        foreach (var (names, pair) in Pairs(Document(path, text)))
+        {
+            entries.Add(Entry(path, names, pair));
+        }
+        return new SettingsFile(path, entries);
+    }
+
+    /// <exception cref="UserError">It is no TOML.</exception>
+    internal static DocumentSyntax Document(string path, string text)
+    {
+        try
+        {
+            var document = SyntaxParser.Parse(text, path, validate: true);
+            return document.Diagnostics.FirstOrDefault(message => message.Kind == DiagnosticMessageKind.Error) is { } error
+                ? throw Wrong(path, error.Span.Start.Line + 1, error.Message)
+                : document;
+        }
+        catch (Exception error) when (error is TomlException or ArgumentException or InvalidOperationException or IndexOutOfRangeException)
+        {
+            // The parser gives up by an exception on too deep nesting, and trips over some texts that are no TOML.
+            throw Wrong(path, 1, error is TomlException ? error.Message : "It is not valid TOML.");
+        }
+    }
+
+    /// <summary>Every pair of the file that holds a value which is no table, with its whole name.</summary>
+    internal static IEnumerable<(IReadOnlyList<string> Names, KeyValueSyntax Pair)> Pairs(DocumentSyntax document) =>
+        document
+            .KeyValues.SelectMany(pair => Pairs([], pair))
+            .Concat(document.Tables.SelectMany(table => table.Items.SelectMany(pair => Pairs(Names(table.Name), pair))));
+
+    internal static IReadOnlyList<string> Names(KeySyntax? key) =>
+        key is null ? [] : [Part(key.Key), .. key.DotKeys.Select(dotted => Part(dotted.Key))];
+
+    private static IEnumerable<(IReadOnlyList<string> Names, KeyValueSyntax Pair)> Pairs(IReadOnlyList<string> table, KeyValueSyntax pair)
+    {
+        IReadOnlyList<string> names = [.. table, .. Names(pair.Key)];
+        return pair.Value is InlineTableSyntax inline ? inline.Items.SelectMany(item => Pairs(names, item.KeyValue!)) : [(names, pair)];
+    }
+
+    private static string Part(BareKeyOrStringValueSyntax? part) =>
+        part switch
+        {
+            BareKeySyntax bare => bare.Key?.Text ?? "",
+            StringValueSyntax quoted => quoted.Value ?? "",
+            _ => "",
+        };
+
+    private static SettingEntry Entry(string path, IReadOnlyList<string> names, KeyValueSyntax pair)
+    {
+        var line = pair.Span.Start.Line + 1;
+        var name = Shown.Text(string.Join('.', names));
+        var setting = SettingsTable.Find(names);
+        if (setting is null)
+        {
+            throw SettingsTable.IsTable(names)
+                ? Wrong(path, line, $"{name} is a table of settings, not a value.")
+                : Wrong(path, line, $"There is no setting {name}.", SettingsTable.NearestTo(names));
+        }
+        if (SettingsTable.ProblemWithNames(names) is { } problemWithName)
+        {
+            throw Wrong(path, line, $"{name}: {problemWithName}.");
+        }
+        var value = Value(setting, pair.Value) ?? throw Wrong(path, line, $"{name} must be {KindWords(setting)}.");
+        return setting.ProblemWith(value) is { } problem
+            ? throw Wrong(path, line, $"{name} cannot be {Shown.Text(value.Text)}: {problem.TrimEnd('.')}.")
+            : new SettingEntry(setting, names, value, line);
+    }
+
+    private static SettingValue? Value(Setting setting, ValueSyntax? value) =>
+        (setting.Kind, value) switch
+        {
+            (SettingKind.Text, StringValueSyntax text) => SettingValue.Of(text.Value ?? ""),
+            (SettingKind.Flag, BooleanValueSyntax flag) => SettingValue.Of(flag.Value),
+            (SettingKind.Number, IntegerValueSyntax number) => Number(number.Value),
+            (SettingKind.Number, FloatValueSyntax { Value: > -1e9 and < 1e9 } number) => Number((decimal)number.Value),
+            (SettingKind.List, ArraySyntax array) when array.Items.All(item => item.Value is StringValueSyntax) => SettingValue.Of([
+                .. array.Items.Select(item => ((StringValueSyntax)item.Value!).Value ?? ""),
+            ]),
+            _ => null,
+        };
+
+    private static SettingValue Number(decimal number) => new(SettingKind.Number, [number.ToString(CultureInfo.InvariantCulture)]);
+
+    internal static string KindWords(Setting setting) =>
+        setting.Kind switch
+        {
+            SettingKind.Flag => "true or false, without quotes",
+            SettingKind.Number => "a number, without quotes",
+            SettingKind.List => "a list of texts, such as [\"npm\", \"pypi\"]",
+            _ => "a text in quotes",
+        };
+
+    private static UserError Wrong(string path, int line, string what, string? nearest = null) =>
+        new(
+            $"{path}:{line}: {Shown.Text(what.ReplaceLineEndings(" "))}",
+            null,
+            nearest is null ? "Correct the line; docs/settings.md has every setting." : $"Did you mean {Shown.Text(nearest)}?"
+        );
+}
