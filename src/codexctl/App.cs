@@ -68,7 +68,7 @@ public sealed class App(HostEnvironment environment, Terminal.Terminal terminal,
             }
             Terminal.Say($"{problem.Message} {problem.Why} Going on without that file.");
         }
-        if (Line.Verb != "trust" && settings.Project.Notice is { } notice)
+        if (Line.Verb is not ("trust" or "doctor") && settings.Project.Notice is { } notice)
         {
             Terminal.Say(notice);
         }

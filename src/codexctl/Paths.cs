@@ -115,6 +115,9 @@ public sealed class ContainerPaths(string root)
     /// <summary>What the gateway was told to do; written before it is launched.</summary>
     public string GatewayOrder => Path.Combine(Root, "gateway.json");
 
+    /// <summary>What `allow` and `deny` changed while the box runs, for a gateway that follows one that was killed.</summary>
+    public string AllowChanges => Path.Combine(Root, "allow-changes");
+
     /// <summary>Codex's system configuration, mounted read-only at /etc/codex.</summary>
     public string CodexConfig => Path.Combine(Root, "codex");
 
@@ -171,7 +174,7 @@ public sealed class ContainerPaths(string root)
         }
         // The order first: it is the sign that there is something to clear away. The locks last, and whoever waits for one looks
         // whether its file is still the one that others find.
-        foreach (var file in (string[])[GatewayOrder, GatewayLog, Pinned, BoxLock, GatewayLock, Lease])
+        foreach (var file in (string[])[GatewayOrder, GatewayLog, AllowChanges, Pinned, BoxLock, GatewayLock, Lease])
         {
             if (Directory.Exists(Root))
             {

@@ -175,7 +175,8 @@ public sealed class FakeOllama : IAsyncDisposable
             "POST /api/generate" => ChatAsync(context, request, "response"),
             "POST /v1/chat/completions" => CompletionsAsync(context),
             "POST /v1/responses" => ResponsesAsync(context, request),
-            "POST /api/pull" or "POST /api/push" => PlainAsync(context, "{\"status\":\"success\"}\n"),
+            "POST /api/pull" => PullAsync(context, request),
+            "POST /api/push" => PlainAsync(context, "{\"status\":\"success\"}\n"),
             _ when request.Target.StartsWith("/v1/models/", StringComparison.Ordinal) => JsonAsync(
                 context,
                 200,
@@ -225,6 +226,60 @@ public sealed class FakeOllama : IAsyncDisposable
                 ["done"] = true,
             }.ToJsonString() + "\n"
         );
+    }
+
+    /// <summary>How many pulls break off in the middle before one goes through.</summary>
+    public int BrokenPulls { get; set; }
+
+    /// <summary>The answer to a pull of anything, in the middle of the stream.</summary>
+    public string? PullError { get; set; }
+
+    // Layers as the real one tells them; what an earlier pull got is there at once.
+    private long _pulled;
+
+    private async Task PullAsync(HttpContext context, SeenRequest request)
+    {
+        const long total = 8_000_000;
+        var name = (string)request.Json["model"]!;
+        context.Response.ContentType = "application/x-ndjson";
+        await PullLineAsync(context, new JsonObject { ["status"] = "pulling manifest" });
+        if (PullError is { } error)
+        {
+            await PullLineAsync(context, new JsonObject { ["error"] = error });
+            return;
+        }
+        while (_pulled < total)
+        {
+            _pulled += 1_000_000;
+            await PullLineAsync(
+                context,
+                new JsonObject
+                {
+                    ["status"] = "pulling aaaa",
+                    ["digest"] = "sha256:aaaa",
+                    ["total"] = total,
+                    ["completed"] = _pulled,
+                }
+            );
+            if (BrokenPulls > 0 && _pulled >= total / 2)
+            {
+                BrokenPulls--;
+                context.Abort();
+                return;
+            }
+        }
+        if (Find(name) is null)
+        {
+            Models.Add(new FakeModel(name, ["completion", "tools"], Loaded: 65536));
+        }
+        await PullLineAsync(context, new JsonObject { ["status"] = "verifying sha256 digest" });
+        await PullLineAsync(context, new JsonObject { ["status"] = "success" });
+    }
+
+    private static async Task PullLineAsync(HttpContext context, JsonObject line)
+    {
+        await context.Response.WriteAsync(line.ToJsonString() + "\n", context.RequestAborted);
+        await context.Response.Body.FlushAsync(context.RequestAborted);
     }
 
     private async Task CompletionsAsync(HttpContext context)

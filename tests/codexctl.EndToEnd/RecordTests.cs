@@ -124,7 +124,7 @@ public class RecordTests
         items.Count(item => (string?)item["kind"] == "session").ShouldBe(3);
         items.Count(item => (string?)item["kind"] == "lost").ShouldBe(1);
         string.Concat(items.Where(item => (string?)item["kind"] == "answer").Select(item => (string?)item["text"]))
-            .ShouldBe("The first one.The second one.");
+            .ShouldBe("The first one. The second one. ");
         // One record for the run whose gateway was killed.
         Directory.EnumerateFiles(scene.State, "*.jsonl", SearchOption.AllDirectories).Count().ShouldBe(2);
     }

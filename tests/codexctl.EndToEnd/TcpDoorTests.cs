@@ -147,7 +147,7 @@ public class TcpDoorTests
                 '\n',
                 Directory
                     .EnumerateFiles(scene.State, "*", SearchOption.AllDirectories)
-                    .Where(file => !file.EndsWith("/token") && !file.EndsWith(".sock"))
+                    .Where(file => !file.EndsWith("/token", StringComparison.Ordinal) && !file.EndsWith(".sock", StringComparison.Ordinal))
                     .Select(File.ReadAllText)
             )
         );

@@ -5,6 +5,7 @@ using Codexctl.Gateway.ScriptedModel;
 using Codexctl.Models;
 using Codexctl.Processes;
 using Codexctl.Sessions;
+using Codexctl.Settings;
 
 namespace Codexctl.Commands;
 
@@ -135,9 +136,8 @@ internal sealed class DemoShow(App app, DemoFolder project, bool quiet, string i
             Image = image,
             User = new BoxUser(Libc.GetUserId(), Libc.GetGroupId()),
             Temporary = true,
-            ModelUrl = new Uri("http://scripted.invalid"),
+            Choice = new ModelChoice(new Uri("http://scripted.invalid"), ScriptedModelHandler.ModelName, CodexctlSettings.GptOss),
             Scripted = true,
-            Model = ScriptedModelHandler.ModelName,
             Command = [],
             Environment = BoxEnvironment.For(app.Environment, BoxNetwork.None),
         };

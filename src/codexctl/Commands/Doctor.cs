@@ -10,6 +10,8 @@ public static class Doctor
         var command = new Command("doctor", "Look at this machine and say what to mend");
         var engine = ContainerOptions.EngineOption();
         var json = new Option<bool>("--json") { Description = "As JSON" };
+        var fix = new Option<bool>("--fix") { Description = "Mend what can be mended" };
+        var quick = new Option<bool>("--quick") { Description = "Without the canary: a turn of the real Codex in a real box" };
         var conformance = new Option<bool>("--conformance")
         {
             Description = "Try every promise on the engine; prints a report for an issue",
@@ -17,11 +19,20 @@ public static class Doctor
         var only = new Option<string[]>("--only") { Description = "With --conformance: these promises alone", HelpName = "ID" };
         command.Options.Add(engine);
         command.Options.Add(json);
+        command.Options.Add(fix);
+        command.Options.Add(quick);
         command.Options.Add(conformance);
         command.Options.Add(only);
         command.SetAction(
             (parsed, cancel) =>
-                ConformanceCommand.RunAsync(app, parsed.GetValue(engine), parsed.GetValue(json), parsed.GetValue(only) ?? [], cancel)
+                parsed.GetValue(conformance) || parsed.GetValue(only) is { Length: > 0 }
+                    ? ConformanceCommand.RunAsync(app, parsed.GetValue(engine), parsed.GetValue(json), parsed.GetValue(only) ?? [], cancel)
+                    : new DoctorShow(app, parsed.GetValue(engine)).RunAsync(
+                        parsed.GetValue(fix),
+                        parsed.GetValue(json),
+                        parsed.GetValue(quick),
+                        cancel
+                    )
         );
         return command;
     }

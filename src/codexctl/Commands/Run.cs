@@ -124,10 +124,10 @@ public static class Run
         CheckPowers(engine, request);
         if (request.IsCodex)
         {
-            await Preflight.CheckAsync(app, request.ModelUrl, request.Model, cancel);
+            await Preflight.CheckAsync(app, request.Choice, cancel);
         }
         var result = await app.Sessions(engine).RunAsync(request, cancel);
-        if (app.Settings.Receipt || !result.Receipt.Complete)
+        if (app.Settings.Receipt || !result.Receipt.Complete || result.Receipt.CutPrompts > 0)
         {
             app.Terminal.Talk(result.Receipt.Line() + "\n");
         }
@@ -192,6 +192,7 @@ public static class Run
         var settings = app.Settings;
         IReadOnlyList<string> allow = [.. settings.Allow, .. options.Allow];
         _ = Typed(() => Policy.AllowList.Parse(allow));
+        var certificates = CaBundle.Find(settings.CaFile, app.Environment);
         var shell = app.Settings.DefaultShell;
         var codex = line.Kind != RestKind.Cmd && !options.Shell;
         var network = (options.Network ?? (settings.FullNetwork ? "full" : "none")) == "full" ? BoxNetwork.Full : BoxNetwork.None;
@@ -226,7 +227,7 @@ public static class Run
             Network = network,
             Cpus = (options.Cpu ?? settings.Cpus) is { } cpu ? Sizes.Cpus(cpu) : null,
             MemoryBytes = (options.Memory ?? settings.Memory) is { } memory ? Sizes.Memory(memory) : null,
-            ModelUrl = choice.Url,
+            Choice = choice,
             Allow = allow,
             Record = options.Record || settings.Record,
             Command =
@@ -241,9 +242,9 @@ public static class Run
                     )
                 : options.Shell ? BoxCommand.Shell(shell)
                 : BoxCommand.Typed(line.Rest, shell),
-            Environment = BoxEnvironment.For(app.Environment, network),
+            Environment = BoxEnvironment.For(app.Environment, network, certificates is not null),
+            Certificates = certificates,
             Terminal = app.Terminal.IsInteractive,
-            Model = choice.Model,
             Profiles = [.. settings.Profiles.Values],
             IsCodex = codex,
         };

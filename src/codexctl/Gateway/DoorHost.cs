@@ -33,12 +33,28 @@ internal sealed class DoorHost(RequestDelegate model, EgressProxy egress) : IAsy
     /// <summary>What the box may reach at this moment.</summary>
     public AllowList AllowList { get; private set; } = AllowList.Empty;
 
+    /// <summary>What was allowed and denied by hand since the gateway began, in its order; a leading `!` denies.</summary>
+    public IReadOnlyList<string> Changes { get; private set; } = [];
+
+    /// <summary>Adds what a run brings along. What the person has changed by hand goes on to hold: a run must not bring back what was denied.</summary>
     public void Allow(IReadOnlyList<string> entries)
     {
         lock (_gate)
         {
-            AllowList = entries.Aggregate(AllowList, (list, entry) => list.Allow(entry));
+            AllowList = AllowList.Parse([.. AllowList.Entries, .. entries, .. Changes]);
         }
+    }
+
+    /// <summary>Allows or denies by hand, at once: open connections that are denied now are cut.</summary>
+    /// <exception cref="UserError">An entry cannot be understood; nothing is changed then.</exception>
+    public void Change(IReadOnlyList<string> entries)
+    {
+        lock (_gate)
+        {
+            AllowList = AllowList.Parse([.. AllowList.Entries, .. entries]);
+            Changes = [.. Changes.Except(entries, StringComparer.Ordinal), .. entries];
+        }
+        egress.CutDenied();
     }
 
     /// <param name="tcp">The door over TCP too, where boxes cannot use the socket.</param>

@@ -78,6 +78,36 @@ public sealed class GatewayLauncher(IProcesses processes, Paths paths, Func<IRea
         return stopped;
     }
 
+    /// <summary>Changes what a running box may reach (a leading `!` denies), or only asks; what it may reach then. Null when no gateway answers.</summary>
+    /// <exception cref="UserError">The gateway refuses.</exception>
+    public async Task<IReadOnlyList<string>?> AllowAsync(
+        string engine,
+        string container,
+        IReadOnlyList<string> entries,
+        CancellationToken cancel
+    )
+    {
+        var files = paths.Container(engine, container);
+        using var socket = await LineSocket.TryConnectAsync(files.ControlSocket, cancel);
+        if (socket is null || !await socket.TrySendAsync(new ControlRequest("allow", Allow: entries)))
+        {
+            return null;
+        }
+        try
+        {
+            return await socket.ReadAsync().WaitAsync(_patience, clock, cancel) switch
+            {
+                null => null,
+                { Ok: true } reply => reply.Allow ?? [],
+                var reply => throw new UserError("The allow list was not changed.", reply.Error),
+            };
+        }
+        catch (TimeoutException)
+        {
+            throw Silent(files);
+        }
+    }
+
     /// <summary>The last order given for a container; null when there is none or it cannot be read.</summary>
     public GatewayOrder? LastOrder(string engine, string container)
     {

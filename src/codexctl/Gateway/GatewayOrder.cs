@@ -8,6 +8,8 @@ namespace Codexctl.Gateway;
 /// <param name="ModelUrl">The model server's address on the host, without /v1.</param>
 /// <param name="Allow">Allow list entries as typed.</param>
 /// <param name="Temporary">The container is removed at the end.</param>
+/// <param name="ApiKeyVariable">The variable that holds the model server's key, which itself is written nowhere.</param>
+/// <param name="ModelKind">What the model server is, where the person said so.</param>
 /// <param name="Scripted">The built-in scripted model answers instead of a server (`demo`).</param>
 /// <param name="Listen">The address for a door over TCP, beside the socket; null for none.</param>
 /// <param name="Record">Bodies are recorded too.</param>
@@ -21,11 +23,14 @@ public sealed record GatewayOrder(
     bool Scripted,
     string? Listen = null,
     bool Record = false,
-    string? Workdir = null
+    string? Workdir = null,
+    string? ApiKeyVariable = null,
+    string? ModelKind = null
 );
 
 /// <summary>A line from a front end to its gateway.</summary>
-/// <param name="Do">join, finish or stop.</param>
+/// <param name="Do">join, finish or stop; allow to change what the box may reach, or to ask with no entries.</param>
+/// <param name="Allow">Entries of the allow list (join, allow); a leading `!` denies (allow).</param>
 /// <param name="Session">The run's name (join).</param>
 /// <param name="Kill">The front end ended by a signal; whatever is left of its command is to be ended too (finish).</param>
 /// <param name="Record">Bodies are recorded from now on (join).</param>
@@ -48,6 +53,7 @@ public sealed record ControlRequest(
 /// The last line: the container is stopped, or it could not be and <paramref name="Error"/> says why. A run that was still on gets its
 /// receipt here.
 /// </param>
+/// <param name="Allow">What the box may reach now (allow).</param>
 public sealed record ControlReply(
     bool Ok,
     string? Error = null,
@@ -55,7 +61,8 @@ public sealed record ControlReply(
     Receipt? Receipt = null,
     bool Kept = false,
     bool Stopping = false,
-    bool Ended = false
+    bool Ended = false,
+    IReadOnlyList<string>? Allow = null
 );
 
 [JsonSourceGenerationOptions(

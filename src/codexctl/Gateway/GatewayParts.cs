@@ -29,7 +29,14 @@ internal sealed class GatewayParts : IAsyncDisposable
         var info = new SessionInfo(null, order.Engine, order.Container, order.Workdir, order.ModelUrl);
         _recorder = Recorder.Open(files.Records, clock, info, order.Record, again);
         var sinks = new Sinks(_recorder, Tally);
-        _model = new LazyModelRoute(scripted?.Address ?? new Uri(order.ModelUrl), sinks, clock);
+        var key = ModelOverview.Authorization(environment, order.ApiKeyVariable);
+        _model = new LazyModelRoute(
+            scripted?.Address ?? new Uri(order.ModelUrl),
+            key,
+            ModelServerKinds.Parse(order.ModelKind),
+            sinks,
+            clock
+        );
         DoorHost? door = null;
         var egress = new EgressProxy(() => door!.AllowList, sinks, clock, new SystemNetwork(), HostProxy(environment));
         Door = door = new DoorHost(_model.HandleAsync, egress);
@@ -73,7 +80,10 @@ internal sealed class GatewayParts : IAsyncDisposable
 
     private static UpstreamProxy? HostProxy(HostEnvironment environment) =>
         (environment["https_proxy"] ?? environment["HTTPS_PROXY"] ?? environment["http_proxy"] ?? environment["HTTP_PROXY"]) is { } proxy
-            ? UpstreamProxy.Parse(proxy)
+            ? UpstreamProxy.Parse(proxy) with
+            {
+                Except = (environment["no_proxy"] ?? environment["NO_PROXY"] ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries),
+            }
             : null;
 
     private sealed class Sinks(params IExchangeSink[] sinks) : IExchangeSink
@@ -94,10 +104,16 @@ internal sealed class GatewayParts : IAsyncDisposable
 /// The model route for a server that need not be there yet when the gateway starts: what kind it is is found out at the first
 /// request that it answers. Until then the strictest rules hold, Ollama's.
 /// </summary>
-internal sealed class LazyModelRoute(Uri address, IExchangeSink sink, TimeProvider clock) : IDisposable
+internal sealed class LazyModelRoute(Uri address, string? authorization, ModelServerKind? kind, IExchangeSink sink, TimeProvider clock)
+    : IDisposable
 {
     private readonly SemaphoreSlim _detecting = new(1);
-    private readonly ModelRouteHandler _strictest = new(new ModelServer(ModelServerKind.Ollama, address), sink, clock);
+    private readonly ModelRouteHandler _strictest = new(
+        new ModelServer(ModelServerKind.Ollama, address),
+        sink,
+        clock,
+        Options(authorization)
+    );
     private ModelRouteHandler? _handler;
 
     public async Task HandleAsync(HttpContext context) =>
@@ -109,6 +125,8 @@ internal sealed class LazyModelRoute(Uri address, IExchangeSink sink, TimeProvid
         _strictest.Dispose();
         _handler?.Dispose();
     }
+
+    private static ModelRouteOptions Options(string? authorization) => ModelRouteOptions.Default with { Authorization = authorization };
 
     private async Task<ModelRouteHandler> DetectAsync(CancellationToken cancel)
     {
@@ -122,8 +140,8 @@ internal sealed class LazyModelRoute(Uri address, IExchangeSink sink, TimeProvid
         }
         try
         {
-            using var probe = new ModelServerProbe(clock);
-            return _handler ??= new ModelRouteHandler(await probe.DetectAsync(address, cancel), sink, clock);
+            using var probe = new ModelServerProbe(clock, authorization, kind);
+            return _handler ??= new ModelRouteHandler(await probe.DetectAsync(address, cancel), sink, clock, Options(authorization));
         }
         catch (Exception error) when (error is UserError or OperationCanceledException)
         {

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using System.Text;
 using System.Threading.Channels;
 using Codexctl.Engines;
 using Codexctl.Gateway.Recording;
@@ -35,6 +36,7 @@ internal sealed class GatewayProcess(
     private readonly TaskCompletionSource _stopAsked = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Channel<bool> _somebodyLeft = Channel.CreateBounded<bool>(1);
     private bool _closing;
+    private bool _tookOver;
 
     /// <param name="ready">Called once front ends can connect.</param>
     public async Task RunAsync(Action ready)
@@ -63,6 +65,7 @@ internal sealed class GatewayProcess(
         {
             // All of it while we are the only gateway: the files of the next one must not be taken away.
             await parts.Door.StopAsync();
+            File.Delete(files.AllowChanges);
             File.Delete(files.DoorSocket);
             File.Delete(files.DoorToken);
             File.Delete(files.ControlSocket);
@@ -265,6 +268,8 @@ internal sealed class GatewayProcess(
                     await EndSessionAsync(session);
                 }
                 return new ControlReply(Ok: true, Last: !others && !File.Exists(files.Pinned), Receipt: ReceiptFor(connection));
+            case { Do: "allow" }:
+                return Change(request.Allow ?? []);
             case { Do: "stop" }:
                 lock (_gate)
                 {
@@ -295,6 +300,7 @@ internal sealed class GatewayProcess(
             {
                 return new ControlReply(Ok: false, "The gateway is ending.", Stopping: true);
             }
+            TakeOverChanges(request.Again);
             connection.Session = session;
             connection.AtJoin = parts.Tally.Snapshot();
             connection.Joined = clock.GetUtcNow();
@@ -312,6 +318,45 @@ internal sealed class GatewayProcess(
             await other.SendAsync(new ControlReply(Ok: true, Kept: true));
         }
         return new ControlReply(Ok: true);
+    }
+
+    private ControlReply Change(IReadOnlyList<string> entries)
+    {
+        try
+        {
+            if (entries.Count > 0)
+            {
+                lock (_gate)
+                {
+                    parts.Door.Change(entries);
+                    // For the gateway that follows if this one is killed under its runs.
+                    PrivateFile.Write(files.AllowChanges, Encoding.UTF8.GetBytes(string.Join('\n', parts.Door.Changes)));
+                }
+            }
+            return new ControlReply(Ok: true, Allow: parts.Door.AllowList.Entries);
+        }
+        catch (Exception error) when (error is UserError or IOException or UnauthorizedAccessException)
+        {
+            return new ControlReply(Ok: false, error.Message);
+        }
+    }
+
+    /// <summary>What the person changed by hand holds while the box runs, also when its gateway was killed and this one follows; not for the next box.</summary>
+    private void TakeOverChanges(bool again)
+    {
+        if (_tookOver)
+        {
+            return;
+        }
+        _tookOver = true;
+        if (again && File.Exists(files.AllowChanges))
+        {
+            parts.Door.Change(File.ReadAllText(files.AllowChanges).Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        }
+        else
+        {
+            File.Delete(files.AllowChanges);
+        }
     }
 
     private Receipt? ReceiptFor(ControlConnection connection) =>

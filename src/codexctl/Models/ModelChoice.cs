@@ -8,8 +8,12 @@ namespace Codexctl.Models;
 /// <param name="ApiKeyVariable">The variable of the host that holds the server's key; null when it needs none.</param>
 public sealed record ModelChoice(Uri Url, string Model, ProfileSettings Profile, string? Server = null, string? ApiKeyVariable = null)
 {
-    /// <summary>Whether prompts stay on this machine, as far as the address tells.</summary>
-    public bool IsLoopback => Url.IsLoopback;
+    /// <summary>What the server is, where the settings say so; else it is found out by asking.</summary>
+    public ModelServerKind? Kind { get; init; }
+
+    /// <exception cref="UserError">The variable with the server's key is not set.</exception>
+    public ModelServerProbe Probe(HostEnvironment environment, TimeProvider clock) =>
+        new(clock, ModelOverview.Authorization(environment, ApiKeyVariable), Kind);
 
     /// <summary>Puts flags and settings together: an address wins over a server's name, flags over the profile, that over the settings.</summary>
     /// <exception cref="UserError">There is no such profile or server.</exception>
@@ -33,7 +37,10 @@ public sealed record ModelChoice(Uri Url, string Model, ProfileSettings Profile,
             return new ModelChoice(ModelServerAddress.FromModelUrl(address.AbsoluteUri), name, chosen);
         }
         var (known, at, key) = ServerNamed(settings, environment, server ?? chosen.Server ?? settings.ModelServer);
-        return new ModelChoice(at, name, chosen, known, key);
+        return new ModelChoice(at, name, chosen, known, key)
+        {
+            Kind = ModelServerKinds.Parse(settings.Servers.GetValueOrDefault(known)?.Kind),
+        };
     }
 
     /// <summary>Every server with an address: the person's, and the usual ones that the person did not name.</summary>

@@ -7,7 +7,8 @@ namespace Codexctl.Models;
 public sealed record PreflightResult(ModelServer Server, LocalModel Model, IReadOnlyList<string> Warnings);
 
 /// <summary>Says before a local run what would go wrong in it, in one sentence and with the command that mends it.</summary>
-public sealed class ModelPreflight(ModelServerProbe probe)
+/// <param name="memory">Bytes of this machine; null to look.</param>
+public sealed class ModelPreflight(ModelServerProbe probe, long? memory = null)
 {
     /// <summary>Under this Codex's own instructions leave no room: it compacts its history for ever.</summary>
     public const long SmallestContext = 16384;
@@ -15,12 +16,21 @@ public sealed class ModelPreflight(ModelServerProbe probe)
     /// <summary>Under this a session of some length loses its beginning.</summary>
     public const long GoodContext = 65536;
 
+    private long Memory => memory ?? ModelOverview.Memory;
+
     private static readonly Version OldestOllama = new(0, 13, 4);
     private static readonly Version GoodOllama = new(0, 32, 7);
 
     /// <param name="load">Load the model now when its effective context is not known otherwise. That can take minutes.</param>
+    /// <param name="offerPull">Called when Ollama misses the model; true when it was pulled meanwhile.</param>
     /// <exception cref="UserError">The run cannot work.</exception>
-    public async Task<PreflightResult> CheckAsync(Uri address, string modelName, bool load = false, CancellationToken cancel = default)
+    public async Task<PreflightResult> CheckAsync(
+        Uri address,
+        string modelName,
+        bool load = false,
+        Func<ModelServer, Task<bool>>? offerPull = null,
+        CancellationToken cancel = default
+    )
     {
         var server = await probe.DetectAsync(address, cancel);
         CheckVersion(server);
@@ -30,7 +40,12 @@ public sealed class ModelPreflight(ModelServerProbe probe)
         }
         try
         {
-            var model = await probe.FindAsync(server, modelName, cancel) ?? throw Missing(server, modelName);
+            var model = await probe.FindAsync(server, modelName, cancel);
+            if (model is null && server.Kind == ModelServerKind.Ollama && offerPull is not null && await offerPull(server))
+            {
+                model = await probe.FindAsync(server, modelName, cancel);
+            }
+            model = model ?? throw Missing(server, modelName);
             CheckModel(server, model);
             if (load && model.EffectiveContext is null && server.Kind == ModelServerKind.Ollama)
             {
@@ -71,7 +86,7 @@ public sealed class ModelPreflight(ModelServerProbe probe)
         }
     }
 
-    internal static IReadOnlyList<string> Warnings(ModelServer server, LocalModel model)
+    internal IReadOnlyList<string> Warnings(ModelServer server, LocalModel model)
     {
         var warnings = new List<string>();
         if (server.Kind == ModelServerKind.Ollama && VersionOf(server.Version) is { } version && version < GoodOllama)
@@ -82,6 +97,12 @@ public sealed class ModelPreflight(ModelServerProbe probe)
         {
             warnings.Add(
                 $"{model.Name} runs with a context of {Tokens(context)} tokens; {Tokens(GoodContext)} or more is advised. {Mend(server)}"
+            );
+        }
+        if (server.Address.IsLoopback && ModelOverview.Fit(model.Size, Memory) == MemoryFit.No)
+        {
+            warnings.Add(
+                $"{model.Name} takes {model.Size / 1_000_000_000} GB, and this machine has {Memory / 1_000_000_000} GB of memory: it will be very slow, or not load at all."
             );
         }
         return warnings;
@@ -111,7 +132,7 @@ public sealed class ModelPreflight(ModelServerProbe probe)
             $"{server.KindName} at {server.Display} does not have the model {name}.",
             null,
             server.Kind == ModelServerKind.Ollama
-                ? $"Get it with: ollama pull {name}"
+                ? $"Get it with: codexctl models pull {name} (or: ollama pull {name})"
                 : "Load it there, or name another one with --model NAME."
         );
 

@@ -38,6 +38,24 @@ public sealed record ModelServer(ModelServerKind Kind, Uri Address, string? Vers
         };
 }
 
+/// <summary>The kinds as the settings and JSON name them.</summary>
+public static class ModelServerKinds
+{
+    public static string Word(this ModelServerKind kind) =>
+        kind switch
+        {
+            ModelServerKind.Ollama => "ollama",
+            ModelServerKind.LlamaCpp => "llamacpp",
+            ModelServerKind.LmStudio => "lmstudio",
+            ModelServerKind.Vllm => "vllm",
+            _ => "openai-compatible",
+        };
+
+    /// <summary>The kind of a word; null for none.</summary>
+    public static ModelServerKind? Parse(string? word) =>
+        word is null ? null : Enum.GetValues<ModelServerKind>().Cast<ModelServerKind?>().FirstOrDefault(kind => kind!.Value.Word() == word);
+}
+
 /// <summary>Where the model server is.</summary>
 public static class ModelServerAddress
 {

@@ -18,11 +18,20 @@ public sealed class ModelServerProbe : IDisposable
 
     private readonly HttpClient _http;
     private readonly TimeProvider _time;
+    private readonly ModelServerKind? _known;
 
-    public ModelServerProbe(TimeProvider time, string? authorization = null)
+    /// <param name="known">What the server is, where the person said so; else it is found out by asking.</param>
+    public ModelServerProbe(TimeProvider time, string? authorization = null, ModelServerKind? known = null)
     {
         _time = time;
-        _http = new HttpClient(
+        _known = known;
+        _http = Client(authorization);
+    }
+
+    /// <summary>A client that reaches the server which was named, directly, and nobody else. Without a time limit of its own.</summary>
+    public static HttpClient Client(string? authorization)
+    {
+        var http = new HttpClient(
             new SocketsHttpHandler
             {
                 UseProxy = false,
@@ -38,8 +47,9 @@ public sealed class ModelServerProbe : IDisposable
         };
         if (authorization is not null)
         {
-            _http.DefaultRequestHeaders.TryAddWithoutValidation("Authorization", authorization);
+            http.DefaultRequestHeaders.TryAddWithoutValidation("Authorization", authorization);
         }
+        return http;
     }
 
     /// <summary>Finds out which server listens at an address.</summary>
@@ -49,6 +59,11 @@ public sealed class ModelServerProbe : IDisposable
         var unknown = new ModelServer(ModelServerKind.OpenAiCompatible, address);
         try
         {
+            if (_known is { } kind)
+            {
+                var said = await GetAsync(unknown, kind == ModelServerKind.Ollama ? "/api/version" : "/v1/models", cancel);
+                return new ModelServer(kind, address, kind == ModelServerKind.Ollama ? said?.Text("version") : null);
+            }
             if (await GetAsync(unknown, "/api/version", cancel) is { } ollama && ollama.Text("version") is { } ollamaVersion)
             {
                 return new ModelServer(ModelServerKind.Ollama, address, ollamaVersion);

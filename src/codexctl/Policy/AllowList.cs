@@ -13,8 +13,8 @@ public sealed record Decision(bool Allowed, string Host, int Port, string? Reaso
         Flags switch
         {
             [] => null,
-            [var only] => $"Allow it with: codexctl run {only}",
-            [var best, var other, ..] => $"Allow it with: codexctl run {best} (or {other})",
+            [var only] => $"Allow it with: codexctl run {only}; now, in another terminal: codexctl {only[2..]}",
+            [var best, var other, ..] => $"Allow it with: codexctl run {best} (or {other}); now, in another terminal: codexctl {best[2..]}",
         };
 }
 

@@ -8,7 +8,8 @@ public static class BoxEnvironment
 {
     private static readonly string[] _fromHost = ["TERM", "COLORTERM", "NO_COLOR", "TZ"];
 
-    public static IReadOnlyDictionary<string, string> For(HostEnvironment host, BoxNetwork network)
+    /// <param name="certificates">Whether the box has certificates of the host's (<see cref="CaBundle"/>).</param>
+    public static IReadOnlyDictionary<string, string> For(HostEnvironment host, BoxNetwork network, bool certificates = false)
     {
         var variables = new Dictionary<string, string>(StringComparer.Ordinal)
         {
@@ -35,6 +36,10 @@ public static class BoxEnvironment
                 variables[name] = proxy;
             }
             variables["NO_PROXY"] = variables["no_proxy"] = "localhost,127.0.0.1,::1";
+        }
+        foreach (var name in certificates ? CaBundle.Variables : [])
+        {
+            variables[name] = CaBundle.InBox;
         }
         return variables;
     }

@@ -22,6 +22,15 @@ public static class BoxFiles
         {
             File.Delete(gone);
         }
+        var bundle = Path.Combine(files.CodexConfig, Path.GetFileName(CaBundle.InBox));
+        if (request.Certificates is { } certificates)
+        {
+            Write(bundle, certificates);
+        }
+        else
+        {
+            File.Delete(bundle);
+        }
     }
 
     private static void Write(string path, string text) => Write(path, Encoding.UTF8.GetBytes(text));

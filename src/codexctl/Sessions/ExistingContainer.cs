@@ -26,14 +26,15 @@ internal static class ExistingContainer
         };
 
     public static RunRequest Request(ContainerInfo container, GatewayOrder? last, HostEnvironment environment, CodexctlSettings settings) =>
-        From(container, last, environment, settings, ModelChoice.From(settings, environment));
+        From(container, last, environment, settings, ModelChoice.From(settings, environment), CaBundle.Find(settings.CaFile, environment));
 
     private static RunRequest From(
         ContainerInfo container,
         GatewayOrder? last,
         HostEnvironment environment,
         CodexctlSettings settings,
-        ModelChoice model
+        ModelChoice model,
+        byte[]? certificates
     ) =>
         new()
         {
@@ -44,12 +45,19 @@ internal static class ExistingContainer
             User = new BoxUser(Libc.GetUserId(), Libc.GetGroupId()),
             ReadOnly = container.WorkdirReadOnly ?? container.Label(ContainerLabels.ReadOnly) == "true",
             Network = Network(container),
-            ModelUrl = last is not null ? new Uri(last.ModelUrl) : model.Url,
+            Choice = last is null
+                ? model
+                : model with
+                {
+                    Url = new Uri(last.ModelUrl),
+                    ApiKeyVariable = last.ApiKeyVariable,
+                    Kind = ModelServerKinds.Parse(last.ModelKind),
+                },
             Allow = last?.Allow ?? [],
             Record = last?.Record ?? false,
             Command = [],
-            Environment = BoxEnvironment.For(environment, Network(container)),
-            Model = model.Model,
+            Environment = BoxEnvironment.For(environment, Network(container), certificates is not null),
+            Certificates = certificates,
             Profiles = [.. settings.Profiles.Values],
         };
 

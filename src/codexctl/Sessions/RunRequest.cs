@@ -1,4 +1,5 @@
 using Codexctl.Engines;
+using Codexctl.Models;
 using Codexctl.Settings;
 
 namespace Codexctl.Sessions;
@@ -31,8 +32,12 @@ public sealed record RunRequest
 
     public long? MemoryBytes { get; init; }
 
-    /// <summary>The host's address of the model server, without /v1.</summary>
-    public required Uri ModelUrl { get; init; }
+    /// <summary>The model that Codex begins with, and the host's address of its server.</summary>
+    public required ModelChoice Choice { get; init; }
+
+    public Uri ModelUrl => Choice.Url;
+
+    public string Model => Choice.Model;
 
     /// <summary>What `--allow` named: hosts, patterns, presets.</summary>
     public IReadOnlyList<string> Allow { get; init; } = [];
@@ -43,14 +48,14 @@ public sealed record RunRequest
     /// <summary>Variables for the command, by name.</summary>
     public required IReadOnlyDictionary<string, string> Environment { get; init; }
 
+    /// <summary>What tools in the box are to believe (PEM); null where the box's own certificates are enough.</summary>
+    public byte[]? Certificates { get; init; }
+
     /// <summary>Both standard input and output are terminals.</summary>
     public bool Terminal { get; init; }
 
     /// <summary>The built-in scripted model answers instead of a server (`demo`).</summary>
     public bool Scripted { get; init; }
-
-    /// <summary>The model that Codex begins with; `--model` or the profile's.</summary>
-    public required string Model { get; init; }
 
     /// <summary>What `codex --profile` can name in the box.</summary>
     public IReadOnlyCollection<ProfileSettings> Profiles { get; init; } = [CodexctlSettings.GptOss];

@@ -2,6 +2,7 @@ using System.Net;
 using Codexctl.Engines;
 using Codexctl.Gateway;
 using Codexctl.Gateway.Recording;
+using Codexctl.Models;
 using Codexctl.Processes;
 
 namespace Codexctl.Sessions;
@@ -495,7 +496,9 @@ public sealed class SessionRunner(SessionServices services)
             request.Scripted,
             listen?.ToString(),
             request.Record,
-            request.Workdir.Path
+            request.Workdir.Path,
+            request.Choice.ApiKeyVariable,
+            request.Choice.Kind?.Word()
         );
 
     private async Task<FileLock> TakeTurnAsync(CancellationToken cancel)

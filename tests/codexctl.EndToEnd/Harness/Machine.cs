@@ -166,7 +166,7 @@ public static class Machine
             ' ',
             asPerson([])
                 .Append("podman load --quiet")
-                .Select(word => word.Contains(' ') && !word.StartsWith("podman ") ? $"'{word}'" : word)
+                .Select(word => word.Contains(' ') && !word.StartsWith("podman ", StringComparison.Ordinal) ? $"'{word}'" : word)
         );
         var loaded = Run(
             "/bin/sh",

@@ -31,7 +31,7 @@ public class ModelPreflightTests
     [Fact]
     public async Task A_model_that_is_not_pulled_names_the_command()
     {
-        (await FailAsync(_ => { }, "qwen3:8b")).Mend.ShouldBe("Get it with: ollama pull qwen3:8b");
+        (await FailAsync(_ => { }, "qwen3:8b")).Mend.ShouldBe("Get it with: codexctl models pull qwen3:8b (or: ollama pull qwen3:8b)");
     }
 
     [Fact]
@@ -40,6 +40,38 @@ public class ModelPreflightTests
         (await FailAsync(ollama => ollama.Models.Add(new FakeModel("phi:3", ["completion"])), "phi:3")).Message.ShouldBe(
             "phi:3 cannot call tools."
         );
+    }
+
+    [Fact]
+    public async Task A_model_that_is_missed_can_be_pulled_on_the_way()
+    {
+        await using var ollama = await FakeOllama.StartAsync();
+        using var probe = new ModelServerProbe(TimeProvider.System);
+        var preflight = new ModelPreflight(probe, memory: 64L << 30);
+
+        var result = await preflight.CheckAsync(
+            ollama.Address,
+            "qwen3:8b",
+            offerPull: server =>
+            {
+                ollama.Models.Add(new FakeModel("qwen3:8b", Tools, Loaded: 65536));
+                return Task.FromResult(true);
+            }
+        );
+
+        result.Model.Name.ShouldBe("qwen3:8b");
+        await Should.ThrowAsync<UserError>(() => preflight.CheckAsync(ollama.Address, "other", offerPull: _ => Task.FromResult(false)));
+    }
+
+    [Fact]
+    public async Task A_model_larger_than_the_memory_is_told()
+    {
+        await using var ollama = await FakeOllama.StartAsync();
+        using var probe = new ModelServerProbe(TimeProvider.System);
+
+        (await new ModelPreflight(probe, memory: 8_000_000_000).CheckAsync(ollama.Address, "gpt-oss:20b"))
+            .Warnings.ShouldHaveSingleItem()
+            .ShouldContain("takes 13 GB, and this machine has 8 GB");
     }
 
     [Theory]
@@ -99,7 +131,7 @@ public class ModelPreflightTests
             return;
         }
         ModelPreflight.CheckVersion(server);
-        ModelPreflight.Warnings(server, new LocalModel("m")).Count.ShouldBe(warnings);
+        new ModelPreflight(null!).Warnings(server, new LocalModel("m")).Count.ShouldBe(warnings);
     }
 
     [Fact]
@@ -108,7 +140,11 @@ public class ModelPreflightTests
         using var probe = new ModelServerProbe(TimeProvider.System);
 
         var error = await Should.ThrowAsync<UserError>(
-            new ModelPreflight(probe).CheckAsync(new Uri("http://127.0.0.1:1"), "m", cancel: TestContext.Current.CancellationToken)
+            new ModelPreflight(probe, memory: 64L << 30).CheckAsync(
+                new Uri("http://127.0.0.1:1"),
+                "m",
+                cancel: TestContext.Current.CancellationToken
+            )
         );
 
         error.Message.ShouldContain("http://127.0.0.1:1");
@@ -129,7 +165,7 @@ public class ModelPreflightTests
         await using var ollama = await FakeOllama.StartAsync();
         arrange(ollama);
         using var probe = new ModelServerProbe(TimeProvider.System);
-        return await new ModelPreflight(probe).CheckAsync(ollama.Address, model, load);
+        return await new ModelPreflight(probe, memory: 64L << 30).CheckAsync(ollama.Address, model, load);
     }
 
     private static Task<UserError> FailAsync(Action<FakeOllama> arrange, string model, bool load = false) =>

@@ -25,14 +25,22 @@ public class AllowListTests
         var decision = AllowList.Empty.Decide("Registry.npmjs.ORG.", 443);
         decision.Host.ShouldBe("registry.npmjs.org");
         decision.Flags.ShouldBe(["--allow npm", "--allow registry.npmjs.org"]);
-        decision.Mend.ShouldBe("Allow it with: codexctl run --allow npm (or --allow registry.npmjs.org)");
+        decision.Mend.ShouldBe(
+            "Allow it with: codexctl run --allow npm (or --allow registry.npmjs.org); now, in another terminal: codexctl allow npm"
+        );
     }
 
     [Fact]
     public void A_refusal_without_a_preset_names_the_host_with_its_port()
     {
-        AllowList.Empty.Decide("example.com", 443).Mend.ShouldBe("Allow it with: codexctl run --allow example.com");
-        AllowList.Empty.Decide("registry.npmjs.org", 8443).Mend.ShouldBe("Allow it with: codexctl run --allow registry.npmjs.org:8443");
+        AllowList
+            .Empty.Decide("example.com", 443)
+            .Mend.ShouldBe("Allow it with: codexctl run --allow example.com; now, in another terminal: codexctl allow example.com");
+        AllowList
+            .Empty.Decide("registry.npmjs.org", 8443)
+            .Mend.ShouldBe(
+                "Allow it with: codexctl run --allow registry.npmjs.org:8443; now, in another terminal: codexctl allow registry.npmjs.org:8443"
+            );
     }
 
     [Theory]

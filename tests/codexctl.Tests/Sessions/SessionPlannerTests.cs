@@ -1,5 +1,7 @@
 using Codexctl.Engines;
+using Codexctl.Models;
 using Codexctl.Sessions;
+using Codexctl.Settings;
 
 namespace Codexctl.Tests.Sessions;
 
@@ -16,10 +18,9 @@ public class SessionPlannerTests
             StateId = "mine",
             Image = "codex",
             User = new BoxUser(1000, 1000),
-            ModelUrl = new Uri("http://127.0.0.1:11434"),
+            Choice = new ModelChoice(new Uri("http://127.0.0.1:11434"), "m", CodexctlSettings.GptOss),
             Command = ["true"],
             Environment = new Dictionary<string, string>(),
-            Model = "m",
         };
         return change is null ? request : change(request);
     }

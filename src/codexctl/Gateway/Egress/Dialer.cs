@@ -19,7 +19,7 @@ internal sealed class Dialer(IEgressNetwork network, UpstreamProxy? proxy, Egres
     /// <param name="tunnel">Whether an upstream proxy is to be asked for a tunnel.</param>
     public async Task<Dialed> DialAsync(string host, int port, bool tunnel, CancellationToken cancel)
     {
-        if (proxy is null)
+        if (proxy is null || proxy.Spares(host, port))
         {
             var addresses = await ResolveAsync(host, cancel);
             Check(host, addresses);

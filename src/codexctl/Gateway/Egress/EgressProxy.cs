@@ -217,7 +217,7 @@ public sealed class EgressProxy(
             await PlainHttp.ExchangeAsync(
                 request,
                 connection.Host,
-                upstream,
+                dialed.ThroughProxy ? upstream : null,
                 connection.Transport,
                 server,
                 connection.Traffic,

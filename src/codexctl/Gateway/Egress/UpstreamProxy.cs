@@ -33,6 +33,23 @@ public sealed record UpstreamProxy(string Host, int Port, string? Authorization)
         return new UpstreamProxy(uri.IdnHost, uri.Port, authorization);
     }
 
+    /// <summary>NO_PROXY: hosts that the host reaches without the proxy. Their addresses are checked as without any.</summary>
+    public IReadOnlyList<string> Except { get; init; } = [];
+
+    /// <summary>Whether a host is reached without the proxy: by its name, a domain above it (with or without a leading dot), or `*`.</summary>
+    public bool Spares(string host, int port) =>
+        Except.Any(entry =>
+        {
+            var text = entry.Trim().ToLowerInvariant();
+            var colon = text.LastIndexOf(':');
+            if (colon > 0 && text[(colon + 1)..] != port.ToString(System.Globalization.CultureInfo.InvariantCulture))
+            {
+                return false;
+            }
+            var name = (colon > 0 ? text[..colon] : text).TrimStart('*').TrimStart('.');
+            return text is "*" || (name.Length > 0 && (host == name || host.EndsWith("." + name, StringComparison.Ordinal)));
+        });
+
     // A record would print it.
     public override string ToString() => $"{Host}:{Port}";
 }

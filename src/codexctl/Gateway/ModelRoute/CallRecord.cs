@@ -50,14 +50,14 @@ internal sealed class CallRecord
 
     public string? Error { get; set; }
 
+    /// <summary>The tokens that the model runs with; null where that is not known.</summary>
+    public long? Context { get; set; }
+
     /// <summary>The box went away before the end.</summary>
     public bool Left { get; set; }
 
     /// <summary>How long the server says that it generated.</summary>
     public TimeSpan? Generation { get; set; }
-
-    /// <summary>The tokens that the model takes.</summary>
-    public long? Context { get; set; }
 
     public void FirstByte() => _firstByte ??= _time.GetElapsedTime(_start);
 

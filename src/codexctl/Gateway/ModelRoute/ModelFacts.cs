@@ -46,7 +46,7 @@ internal sealed class ModelFacts(ModelServer server, ModelServerProbe probe, Tim
 
     public static string Missing(ModelServer server, string name) =>
         server.Kind == ModelServerKind.Ollama
-            ? $"The model {name} is not on this machine. On the host type: ollama pull {name}"
+            ? $"The model {name} is not on this machine. On the host type: codexctl models pull {name} (or: ollama pull {name})"
             : $"{server.KindName} at {server.Display} does not have the model {name}.";
 
     private static RefusedException Remote(string name, string host) =>

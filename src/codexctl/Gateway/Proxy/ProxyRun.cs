@@ -49,7 +49,7 @@ public static class ProxyRun
 
         var hosts = new HostRule(settings.Hosts);
         using var forwarded = new ForwardedRequests(settings.Target, sink, clock);
-        using var model = new LazyModelRoute(settings.Target, sink, clock);
+        using var model = new LazyModelRoute(settings.Target, authorization: null, kind: null, sink, clock);
         await using var server = new ProxyServer(
             new HttpRelay(settings.Target, hosts, sink, clock),
             Guarded(hosts, settings.LocalOnly ? model.HandleAsync : forwarded.HandleAsync),

@@ -9,6 +9,7 @@ public abstract record Exchange(DateTimeOffset At);
 /// <param name="Kind">turn, compaction, title, catalog, list or refused.</param>
 /// <param name="Status">The HTTP status that the box saw; 0 when it left first.</param>
 /// <param name="Error">The reason in words when it failed or was refused.</param>
+/// <param name="Context">The tokens that the model runs with; null where that is not known.</param>
 public sealed record ModelCall(
     DateTimeOffset At,
     string Method,
@@ -34,6 +35,9 @@ public sealed record ModelCall(
 
     /// <summary>The tokens that the model takes at most, where known.</summary>
     public long? Context { get; init; }
+
+    /// <summary>The prompt filled the whole context: the server may have cut off its beginning, which it does not tell.</summary>
+    public bool MayBeCut => Context is { } context && InputTokens >= context - context / 64;
 
     /// <summary>Output tokens a second while it generated; null where that cannot be told, also of answers that came in one piece.</summary>
     public double? TokensPerSecond

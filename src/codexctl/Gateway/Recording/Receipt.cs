@@ -17,7 +17,8 @@ public sealed record Receipt(
     long OutputTokens,
     long RefusedModelCalls,
     IReadOnlyDictionary<string, long> HostsReached,
-    IReadOnlyDictionary<string, long> HostsRefused
+    IReadOnlyDictionary<string, long> HostsRefused,
+    long CutPrompts = 0
 )
 {
     /// <summary>The record that it sums up a part of; null where there was none.</summary>
@@ -38,7 +39,8 @@ public sealed record Receipt(
             counts.OutputTokens,
             counts.RefusedModelCalls,
             counts.Reached,
-            counts.Refused
+            counts.Refused,
+            counts.CutPrompts
         );
 
     /// <summary>The one line for people.</summary>
@@ -62,6 +64,12 @@ public sealed record Receipt(
         if (RefusedModelCalls > 0)
         {
             line.Append("; ").Append(Count(RefusedModelCalls, "call")).Append(" refused on the model route");
+        }
+        if (CutPrompts > 0)
+        {
+            line.Append("; ")
+                .Append(Count(CutPrompts, "prompt"))
+                .Append(" filled the model's whole context, so that the server may have cut off the beginning");
         }
         return line.ToString();
     }

@@ -85,7 +85,7 @@ public sealed class Recorder : IExchangeSink, IAsyncDisposable
         try
         {
             Paths.MakePrivate(directory);
-            var stamp = time.GetUtcNow().UtcDateTime.ToString("yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture);
+            var stamp = time.GetUtcNow().UtcDateTime.ToString("yyyyMMdd'T'HHmmssfff'Z'", CultureInfo.InvariantCulture);
             var last = again ? RecordFile.Last(directory) : null;
             var parts = last is { Ended: false }
                 ? RecordParts.Continue(directory, last)

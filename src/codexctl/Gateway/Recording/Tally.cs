@@ -11,7 +11,8 @@ public sealed record TallySnapshot(
     long OutputTokens,
     long RefusedModelCalls,
     ImmutableSortedDictionary<string, long> Reached,
-    ImmutableSortedDictionary<string, long> Refused
+    ImmutableSortedDictionary<string, long> Refused,
+    long CutPrompts = 0
 )
 {
     public static TallySnapshot Zero { get; } =
@@ -31,7 +32,8 @@ public sealed record TallySnapshot(
             OutputTokens - before.OutputTokens,
             RefusedModelCalls - before.RefusedModelCalls,
             Minus(Reached, before.Reached),
-            Minus(Refused, before.Refused)
+            Minus(Refused, before.Refused),
+            CutPrompts - before.CutPrompts
         );
 
     private static ImmutableSortedDictionary<string, long> Minus(
@@ -68,6 +70,7 @@ public sealed class Tally : IExchangeSink
                     ModelCalls = _now.ModelCalls + (call.Kind is "turn" or "compaction" ? 1 : 0),
                     InputTokens = _now.InputTokens + (call.InputTokens ?? 0),
                     OutputTokens = _now.OutputTokens + (call.OutputTokens ?? 0),
+                    CutPrompts = _now.CutPrompts + (call.MayBeCut ? 1 : 0),
                 },
                 EgressCall { Allowed: false } call => _now with { Refused = Count(_now.Refused, call) },
                 // Allowed, but no connection came about.

@@ -16,7 +16,7 @@ public class EgressRefusalTests
         answer.ShouldContain("X-Codexctl-Refused: registry.npmjs.org:443; it is not on the allow list\r\n");
         answer.ShouldContain("Content-Type: text/plain");
         answer.ShouldEndWith(
-            "\r\n\r\ncodexctl: registry.npmjs.org:443 is not allowed from this box. Allow it with: codexctl run --allow npm (or --allow registry.npmjs.org)\n"
+            "\r\n\r\ncodexctl: registry.npmjs.org:443 is not allowed from this box. Allow it with: codexctl run --allow npm (or --allow registry.npmjs.org); now, in another terminal: codexctl allow npm\n"
         );
         world.Network.Lookups.ShouldBeEmpty();
         var call = world.Sink.Only;

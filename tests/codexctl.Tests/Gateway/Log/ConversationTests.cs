@@ -147,7 +147,7 @@ public class ConversationTests
         var call = Records.Call("/v1/responses", "{}", "text/event-stream", [Responses]);
         foreach (var exchange in call.SkipLast(1))
         {
-            conversation.Add(exchange).ToList();
+            _ = conversation.Add(exchange).ToList();
         }
         conversation
             .Add(new SessionStart(Records.At, new SessionInfo("s"), 1, Again: true, Bodies: true))

@@ -128,7 +128,7 @@ public sealed class BodyRecordingTests : IDisposable
         }
         var path = RecordFile.List(_directory).ShouldHaveSingleItem();
         var whole = await File.ReadAllBytesAsync(path);
-        var end = Encoding.UTF8.GetString(whole).LastIndexOf("{", StringComparison.Ordinal);
+        var end = Encoding.UTF8.GetString(whole).LastIndexOf('{');
         for (var cut = 1; cut < end; cut++)
         {
             await File.WriteAllBytesAsync(path, whole[..cut]);

@@ -66,6 +66,17 @@ public sealed class ReceiptTests : IDisposable
             );
     }
 
+    [Theory]
+    [InlineData(65536L, 65536L, true)]
+    [InlineData(64600L, 65536L, true)]
+    [InlineData(60000L, 65536L, false)]
+    [InlineData(65536L, null, false)]
+    public void A_prompt_that_filled_the_whole_context_is_told(long input, long? context, bool told)
+    {
+        var line = Make(TallyOf(Turn(input: input) with { Context = context })).Line();
+        line.Contains("1 prompt filled the model's whole context").ShouldBe(told);
+    }
+
     [Fact]
     public void A_run_that_did_nothing_says_so() =>
         Make(new Tally()).Line().ShouldBe("codexctl: 0 model calls, 0 tokens; reached nothing; refused nothing");
@@ -150,6 +161,7 @@ public sealed class ReceiptTests : IDisposable
                 "hostsReached",
                 "hostsRefused",
                 "session",
+                "cutPrompts",
             ]);
         json.RootElement.GetProperty("hostsReached").GetProperty("pypi.org").GetInt64().ShouldBe(1);
     }

@@ -38,7 +38,7 @@ public sealed class RecorderTests : IDisposable
             recorder.Add(Npm);
         }
         var path = RecordFile.List(_directory).ShouldHaveSingleItem();
-        Path.GetFileName(path).ShouldStartWith("20260304T050607Z-");
+        Path.GetFileName(path).ShouldStartWith("20260304T050607089Z-");
         File.GetUnixFileMode(path).ShouldBe(UnixFileMode.UserRead | UnixFileMode.UserWrite);
         var read = await RecordFile.ReadAsync(path);
         read.Exchanges.Where(one => one is ModelCall or EgressCall).ShouldBe([Turn, Npm]);

@@ -25,7 +25,7 @@ public class ScriptedModelTests
             new Uri(app.Urls.First()),
             ScriptedModelHandler.ModelName,
             load: true,
-            TestContext.Current.CancellationToken
+            cancel: TestContext.Current.CancellationToken
         );
 
         result.Warnings.ShouldBeEmpty();
