@@ -17,6 +17,7 @@ namespace Codexctl;
 public sealed class App(HostEnvironment environment, Terminal.Terminal terminal, IProcesses processes, TimeProvider clock, Passthrough line)
 {
     private CodexStore? _codex;
+    private ImageCatalogue? _images;
     private EngineSelection? _engines;
     private GatewayLauncher? _gateways;
     private LoginVault? _logins;
@@ -34,6 +35,19 @@ public sealed class App(HostEnvironment environment, Terminal.Terminal terminal,
     public Passthrough Line { get; } = line;
 
     public Paths Paths { get; } = new(environment);
+
+    /// <summary>The pinned Codex: the one that codexctl came with, or the one that the person chose instead.</summary>
+    public CodexStore Codex =>
+        _codex ??= new CodexStore(Paths, Environment, Clock, (Release ?? CodexPin.Load(Paths).Lock).ForThisMachine());
+
+    /// <summary>A Codex to try before it is chosen.</summary>
+    public CodexLock? Release { get; init; }
+
+    /// <summary>The same program with another Codex.</summary>
+    public App With(CodexLock release) => new(Environment, Terminal, Processes, Clock, Line) { Release = release };
+
+    /// <summary>The images there are, the person's own among them.</summary>
+    public ImageCatalogue Images => _images ??= ImageCatalogue.Load(Paths.UserImages);
 
     /// <summary>
     /// The settings for the folder that the command works on. Commands that only look or clear away go on without a project file
@@ -64,8 +78,6 @@ public sealed class App(HostEnvironment environment, Terminal.Terminal terminal,
         }
         return settings;
     }
-
-    public CodexStore Codex => _codex ??= new CodexStore(Paths, Environment, Clock, CodexLock.Embedded.ForThisMachine());
 
     public GatewayLauncher Gateways => _gateways ??= new GatewayLauncher(Processes, Paths, Self.Command, Clock);
 
@@ -165,6 +177,9 @@ public sealed class App(HostEnvironment environment, Terminal.Terminal terminal,
             )
             {
                 Clock = Clock,
+                ImageProblem = (image, info) => ImageOffers.Problem(this, image, info),
+                OfferImage = (image, problem, cancel) => ImageOffers.OfferAsync(this, engine, image, problem, cancel),
+                ContainerNotice = container => ImageOffers.Notice(this, container),
                 Strict = Strict,
             }
         );

@@ -52,6 +52,12 @@ public sealed class Paths
 
     public string BuildLogs => Path.Combine(State, "build");
 
+    /// <summary>The person's own recipes, a folder with a Dockerfile each.</summary>
+    public string UserImages => Path.Combine(Config, "images");
+
+    /// <summary>The Codex that the person chose instead of the one that this codexctl came with.</summary>
+    public string CodexPin => Path.Combine(State, "codex-pin.json");
+
     public string CrashLog => Path.Combine(State, "crash.log");
 
     /// <summary>Serialises the short preparation of runs: looking up, creating and starting containers, launching gateways.</summary>

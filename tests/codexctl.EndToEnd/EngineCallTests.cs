@@ -45,14 +45,14 @@ public class EngineCallTests
         }
 
         (await scene.RunAsync("run", "--cmd", "true")).ExitCode.ShouldBe(0);
-        Calls().ShouldBe(["container inspect", "create --pull", "container start", "exec --interactive"]);
+        Calls().ShouldBe(["inspect codex:latest", "create --pull", "container start", "exec --interactive"]);
 
         (await scene.RunAsync("run", "--cmd", "true")).ExitCode.ShouldBe(0);
-        Calls().ShouldBe(["container inspect", "container start", "exec --interactive"]);
+        Calls().ShouldBe(["inspect codex:latest", "container start", "exec --interactive"]);
 
         await using var holding = await scene.HoldAsync();
         Calls();
         (await scene.RunAsync("run", "--cmd", "true")).ExitCode.ShouldBe(0);
-        Calls().ShouldBe(["container inspect", "exec --interactive"]);
+        Calls().ShouldBe(["inspect codex:latest", "exec --interactive"]);
     }
 }

@@ -72,7 +72,7 @@ public static class Auth
             ContainerNames.Check(name);
         }
         var engine = await app.EngineAsync(engineName, cancel);
-        ImageMaking.Check(engine, image);
+        ImageMaking.Check(app, engine, image);
         var vault = await app.LoginsAsync();
         var certificates = CaBundle.Find(app.Settings.CaFile, app.Environment);
         var request = new RunRequest

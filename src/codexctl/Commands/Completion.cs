@@ -42,7 +42,7 @@ public static class Completion
 
     public static Option<T> CompleteImages<T>(this Option<T> option, App app)
     {
-        option.CompletionSources.Add(_ => Images(app.Paths));
+        option.CompletionSources.Add(_ => app.Images.All.Select(image => image.Name));
         return option;
     }
 
@@ -63,13 +63,6 @@ public static class Completion
             .SelectMany(Folders)
             .Where(folder => File.Exists(new ContainerPaths(folder).GatewayOrder))
             .Select(folder => Path.GetFileName(folder))
-            .Order(StringComparer.Ordinal)
-            .Distinct(StringComparer.Ordinal);
-
-    internal static IEnumerable<string> Images(Paths paths) =>
-        ImageCatalogue
-            .All.Select(image => image.Name)
-            .Concat(Folders(Path.Combine(paths.Config, "images")).Select(folder => Path.GetFileName(folder)))
             .Order(StringComparer.Ordinal)
             .Distinct(StringComparer.Ordinal);
 

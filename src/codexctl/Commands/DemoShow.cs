@@ -38,7 +38,7 @@ public sealed record DemoReport(
 internal sealed partial class DemoJson : JsonSerializerContext;
 
 /// <summary>Plays the demo on an engine and judges what it saw.</summary>
-internal sealed class DemoShow(App app, DemoFolder project, bool quiet)
+internal sealed class DemoShow(App app, DemoFolder project, bool quiet, string image = ImageMaking.Default)
 {
     private static readonly TimeSpan _limit = TimeSpan.FromMinutes(2);
 
@@ -56,6 +56,7 @@ internal sealed class DemoShow(App app, DemoFolder project, bool quiet)
     {
         var started = app.Clock.GetTimestamp();
         var request = Request();
+        string version;
         string interfaces;
         string outside;
         string refused;
@@ -64,6 +65,7 @@ internal sealed class DemoShow(App app, DemoFolder project, bool quiet)
         Receipt receipt;
         await using (var session = await app.Sessions(engine).OpenAsync(request, cancel))
         {
+            version = (await session.CaptureAsync(["codex", "--version"], _limit, cancel)).Output.Trim();
             interfaces = (await session.CaptureAsync(["bash", "-c", Interfaces], _limit, cancel)).Output.Trim();
             outside = Short((await session.CaptureAsync(["bash", "-c", Outside], _limit, cancel)).Output);
             refused = (await session.CaptureAsync(["bash", "-c", Refused], _limit, cancel)).Output.Trim();
@@ -83,7 +85,7 @@ internal sealed class DemoShow(App app, DemoFolder project, bool quiet)
             receipt = await session.FinishAsync(cancel);
         }
         var written = project.Written();
-        var problems = Judge(interfaces, outside, refused, code, check, written, receipt);
+        var problems = Judge(version, app.Codex.Release.Version, interfaces, outside, refused, code, check, written, receipt);
         Tell(
             $"""
 
@@ -131,7 +133,7 @@ internal sealed class DemoShow(App app, DemoFolder project, bool quiet)
         {
             Workdir = Workdir.Resolve(project.Path, app.Paths, app.Environment.Home, allowHome: false),
             StateId = app.Paths.StateId,
-            Image = ImageMaking.Default,
+            Image = image,
             User = new BoxUser(Libc.GetUserId(), Libc.GetGroupId()),
             Temporary = true,
             Choice = new ModelChoice(new Uri("http://scripted.invalid"), ScriptedModelHandler.ModelName, CodexctlSettings.GptOss),
@@ -141,6 +143,8 @@ internal sealed class DemoShow(App app, DemoFolder project, bool quiet)
         };
 
     private static List<string> Judge(
+        string version,
+        string expected,
         string interfaces,
         string outside,
         string refused,
@@ -158,6 +162,10 @@ internal sealed class DemoShow(App app, DemoFolder project, bool quiet)
                 problems.Add(problem);
             }
         }
+        Expect(
+            version.EndsWith($" {expected}", StringComparison.Ordinal),
+            $"The box has another Codex than {expected}: {Short(version)}. codexctl build makes the image anew."
+        );
         Expect(interfaces == "lo", $"The box has other interfaces than loopback: {interfaces.ReplaceLineEndings(" ")}");
         Expect(!outside.Contains("CONNECTED", StringComparison.Ordinal), "The box could connect to the outside.");
         Expect(

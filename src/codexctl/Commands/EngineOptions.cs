@@ -31,9 +31,17 @@ public sealed class ContainerOptions
 
     /// <summary>The container that is meant, in one engine call.</summary>
     /// <exception cref="UserError">There is none, or it is not codexctl's.</exception>
-    public async Task<(IContainerEngine Engine, ContainerInfo Container)> FindAsync(App app, ParseResult parsed, CancellationToken cancel)
+    /// <param name="positional">The name as an argument, where a command takes it so.</param>
+    /// <param name="mend">Also finds one whose upgrade was killed half way.</param>
+    public async Task<(IContainerEngine Engine, ContainerInfo Container)> FindAsync(
+        App app,
+        ParseResult parsed,
+        CancellationToken cancel,
+        string? positional = null,
+        bool mend = false
+    )
     {
-        var name = parsed.GetValue(Name);
+        var name = positional ?? parsed.GetValue(Name);
         if (name is not null)
         {
             ContainerNames.Check(name);
@@ -42,6 +50,10 @@ public sealed class ContainerOptions
         var folder = Folder(parsed.GetValue(Workdir));
         var plain = ContainerNames.ForFolder(app.Settings.DefaultNamePrefix, folder);
         string[] names = name is not null ? [name] : [plain, ContainerNames.WithHash(plain, folder)];
+        if (mend && engine is IMovingEngine moving)
+        {
+            await ContainerMove.MendAsync(moving, names, cancel);
+        }
         var found = await engine.InspectAsync(names, cancel);
         var container = found.FirstOrDefault(c =>
             c.IsOurs

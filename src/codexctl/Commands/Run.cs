@@ -125,7 +125,7 @@ public static class Run
     {
         var request = Request(app, options);
         var engine = await app.EngineAsync(options.Engine, cancel);
-        ImageMaking.Check(engine, options.Image ?? (engine.Capabilities.Images ? request.Image : null));
+        ImageMaking.Check(app, engine, options.Image ?? (engine.Capabilities.Images ? request.Image : null));
         CheckPowers(engine, request);
         if (request.Login is { } mode)
         {

@@ -54,12 +54,42 @@ public interface IImageEngine : IContainerEngine
 {
     Task<ImageInfo?> InspectImageAsync(string image, CancellationToken cancel = default);
 
+    /// <summary>
+    /// Containers as <see cref="IContainerEngine.InspectAsync"/> tells them, and an image, in one call; without the image where the
+    /// engine would need a second call for it.
+    /// </summary>
+    async Task<(IReadOnlyList<ContainerInfo> Containers, ImageInfo? Image)> InspectWithImageAsync(
+        IReadOnlyList<string> names,
+        string image,
+        CancellationToken cancel = default
+    ) => (await InspectAsync(names, cancel), null);
+
+    /// <summary>The images that codexctl built (they carry the label), with and without a name.</summary>
+    Task<IReadOnlyList<ImageInfo>> ListImagesAsync(string label, CancellationToken cancel = default) =>
+        throw new UserError($"{Name} cannot list its images here yet.", null, "Use the engine's own command.");
+
+    /// <summary>Gives an image one more name, which moves when another image had it.</summary>
+    Task TagImageAsync(string image, string name, CancellationToken cancel = default) =>
+        throw new UserError($"{Name} cannot name images here yet.", null, "Use the engine's own command.");
+
     Task PullImageAsync(string image, Action<string> onLine, CancellationToken cancel = default);
 
     Task RemoveImageAsync(string image, CancellationToken cancel = default);
 
     /// <summary>Builds an image; each line of the engine's log goes to <paramref name="onLine"/>.</summary>
     Task BuildImageAsync(ImageBuild build, Action<string> onLine, CancellationToken cancel = default);
+}
+
+/// <summary>An engine whose containers can be exchanged for others, with what is in them.</summary>
+public interface IMovingEngine : IImageEngine
+{
+    Task RenameAsync(string name, string newName, CancellationToken cancel = default);
+
+    /// <summary>Copies a folder of a container, running or not, into a folder of the host; false when it is not there.</summary>
+    Task<bool> CopyOutAsync(string container, string path, string hostFolder, CancellationToken cancel = default);
+
+    /// <summary>Copies a folder of the host into a folder of a container.</summary>
+    Task CopyInAsync(string container, string hostPath, string folder, CancellationToken cancel = default);
 }
 
 /// <summary>What an engine can promise; a missing one is an error or a named opt-out, never silent.</summary>
@@ -98,6 +128,14 @@ public sealed record ContainerInfo(
     DateTimeOffset? Created
 )
 {
+    /// <summary>The image's id as <see cref="ImageInfo.Id"/> has it; null where the engine does not say.</summary>
+    public string? ImageId { get; init; }
+
+    /// <summary>The limits that it was made with; null for none, or where the engine does not say.</summary>
+    public decimal? Cpus { get; init; }
+
+    public long? MemoryBytes { get; init; }
+
     public string? Label(string key) => Labels.GetValueOrDefault(key);
 
     /// <summary>Whether codexctl made it.</summary>
@@ -151,6 +189,9 @@ public sealed record ContainerSpec(
     long? MemoryBytes
 )
 {
+    /// <summary>What the box calls itself; null for the container's name.</summary>
+    public string? HostName { get; init; }
+
     /// <summary>The door over TCP; null for the socket. Its token is no part of this.</summary>
     public TcpDoor? Door { get; init; }
 }
@@ -174,7 +215,11 @@ public sealed record ExecSpec(
 );
 
 /// <param name="Size">Bytes on disk, as the engine counts them; null where it does not say.</param>
-public sealed record ImageInfo(string Name, string Id, IReadOnlyDictionary<string, string> Labels, long? Size, DateTimeOffset? Created);
+public sealed record ImageInfo(string Name, string Id, IReadOnlyDictionary<string, string> Labels, long? Size, DateTimeOffset? Created)
+{
+    /// <summary>All its names, with tags; none of an image that lost its name to a newer one.</summary>
+    public IReadOnlyList<string> Tags { get; init; } = [];
+}
 
 /// <param name="Context">The folder that holds the recipe and all that it copies.</param>
 /// <param name="Recipe">The recipe's path inside the context.</param>

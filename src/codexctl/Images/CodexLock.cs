@@ -29,6 +29,27 @@ public sealed record CodexLock(string Package, string Version, IReadOnlyDictiona
             );
     }
 
+    /// <summary>In the form that <see cref="Parse"/> reads.</summary>
+    public JsonObject ToJson()
+    {
+        var platforms = new JsonObject();
+        foreach (var (name, release) in Platforms)
+        {
+            platforms[name] = new JsonObject
+            {
+                ["version"] = release.PackageVersion,
+                ["target"] = release.Target,
+                ["integrity"] = release.Integrity.Text,
+            };
+        }
+        return new JsonObject
+        {
+            ["package"] = Package,
+            ["version"] = Version,
+            ["platforms"] = platforms,
+        };
+    }
+
     public static CodexLock Parse(string json)
     {
         var root = JsonNode.Parse(json)!;
@@ -64,7 +85,11 @@ public sealed record CodexRelease(
     string PackageVersion,
     string Target,
     Integrity Integrity
-);
+)
+{
+    /// <summary>Where it comes from.</summary>
+    public NpmPackage Npm => new(Package, PackageVersion, Integrity);
+}
 
 /// <summary>The hash of a package as npm writes it: `sha512-` and base64.</summary>
 public sealed record Integrity

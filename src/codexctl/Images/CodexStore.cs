@@ -107,7 +107,7 @@ public sealed class CodexStore(Paths paths, HostEnvironment environment, TimePro
         var resumed = File.Exists(Partial);
         while (true)
         {
-            await download.FetchAsync(Release, Partial, progress, cancel);
+            await download.FetchAsync(Release.Npm, Partial, progress, cancel);
             var got = await PackageArchive.HashAsync(Partial, cancel);
             if (got == Release.Integrity)
             {
@@ -138,7 +138,24 @@ public sealed class CodexStore(Paths paths, HostEnvironment environment, TimePro
         try
         {
             Directory.CreateDirectory(folder);
-            await PackageArchive.UnpackAsync(Partial, Release, Wanted, folder, cancel);
+            var what = $"Codex {Release.PackageVersion}";
+            var root = $"package/vendor/{Release.Target}/";
+            var found = await PackageArchive.UnpackAsync(
+                Partial,
+                what,
+                // In the package's own layout, which Codex finds its parts by.
+                name =>
+                    name.StartsWith(root, StringComparison.Ordinal) && Wanted.Contains(name[root.Length..], StringComparer.Ordinal)
+                        ? name[root.Length..]
+                        : null,
+                folder,
+                Durability.Kept,
+                cancel
+            );
+            if (Wanted.FirstOrDefault(name => !found.Contains(name)) is { } missing)
+            {
+                throw new UserError($"The archive of {what} has no {missing}.");
+            }
             await WriteMarkAsync(folder, cancel);
             if (Directory.Exists(Folder))
             {

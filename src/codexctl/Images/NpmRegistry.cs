@@ -25,15 +25,20 @@ public sealed class NpmRegistry
         Registry = registry;
     }
 
-    /// <summary>Where packages of @openai come from; ends with a slash.</summary>
+    /// <summary>Where the packages come from; ends with a slash.</summary>
     public Uri Registry { get; }
 
     /// <summary>False when the person told npm not to check certificates. What is downloaded is checked by its hash anyway.</summary>
     public bool StrictTls => Setting("strict-ssl") is not ("false" or "0");
 
+    /// <summary>The scope of a package's name, with its @; "" when it has none.</summary>
+    public static string ScopeOf(string package) =>
+        package.StartsWith('@') ? package[..package.IndexOf('/', StringComparison.Ordinal)] : "";
+
     /// <summary>Reads variables first, then ~/.npmrc, then the machine's npmrc.</summary>
+    /// <param name="scope">Whose packages are wanted: a scope can have a registry of its own.</param>
     /// <exception cref="UserError">A setting that cannot be used.</exception>
-    public static NpmRegistry Load(HostEnvironment environment)
+    public static NpmRegistry Load(HostEnvironment environment, string scope = "@openai")
     {
         var settings = new Dictionary<string, string>(StringComparer.Ordinal);
         NpmRc.AddVariables(settings, environment.All);
@@ -49,7 +54,7 @@ public sealed class NpmRegistry
                 NpmRc.AddFile(settings, text, environment.All);
             }
         }
-        var address = settings.GetValueOrDefault("@openai:registry") ?? settings.GetValueOrDefault("registry") ?? PublicRegistry;
+        var address = settings.GetValueOrDefault($"{scope}:registry") ?? settings.GetValueOrDefault("registry") ?? PublicRegistry;
         if (!Uri.TryCreate(address.TrimEnd('/') + "/", UriKind.Absolute, out var registry) || registry.Scheme is not ("http" or "https"))
         {
             throw new UserError(

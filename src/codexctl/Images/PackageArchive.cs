@@ -21,18 +21,21 @@ internal static class PackageArchive
     }
 
     /// <summary>
-    /// Unpacks the files that are wanted into a folder, in the package's own layout, which Codex finds its parts by.
-    /// Nothing but plain files and folders inside the package is accepted, also among the entries that are left out.
+    /// Unpacks the files that are wanted into a folder. Nothing but plain files and folders inside the package is accepted,
+    /// also among the entries that are left out.
     /// </summary>
-    public static async Task UnpackAsync(
+    /// <param name="what">The package's name and version, for errors.</param>
+    /// <param name="place">From an entry's name to the file's path in the folder; null for what is left out.</param>
+    /// <returns>The paths of the files that are there now.</returns>
+    public static async Task<IReadOnlySet<string>> UnpackAsync(
         string archive,
-        CodexRelease release,
-        IReadOnlyCollection<string> wanted,
+        string what,
+        Func<string, string?> place,
         string folder,
+        Durability durability,
         CancellationToken cancel
     )
     {
-        var root = $"package/vendor/{release.Target}/";
         var found = new HashSet<string>(StringComparer.Ordinal);
         try
         {
@@ -55,29 +58,26 @@ internal static class PackageArchive
                 {
                     throw new InvalidDataException("it unpacks to more than 3 GB");
                 }
-                if (
-                    !entry.Name.StartsWith(root, StringComparison.Ordinal)
-                    || !wanted.Contains(entry.Name[root.Length..], StringComparer.Ordinal)
-                )
+                if (entry.EntryType is TarEntryType.GlobalExtendedAttributes || place(entry.Name) is not { } path)
                 {
                     continue;
                 }
-                var name = entry.Name[root.Length..];
-                if (entry.EntryType is TarEntryType.Directory || !found.Add(name))
+                if (entry.EntryType is TarEntryType.Directory && durability == Durability.Temporary)
+                {
+                    continue;
+                }
+                if (entry.EntryType is TarEntryType.Directory || !found.Add(path))
                 {
                     throw new InvalidDataException($"{entry.Name} is there twice or is a folder");
                 }
-                await WriteAsync(entry, Path.Combine(folder, name), cancel);
+                await WriteAsync(entry, Path.Combine(folder, path), durability, cancel);
             }
         }
         catch (InvalidDataException error)
         {
-            throw new UserError($"The archive of Codex {release.PackageVersion} cannot be used: {error.Message}.");
+            throw new UserError($"The archive of {what} cannot be used: {error.Message}.");
         }
-        if (wanted.FirstOrDefault(name => !found.Contains(name)) is { } missing)
-        {
-            throw new UserError($"The archive of Codex {release.PackageVersion} has no {missing}.");
-        }
+        return found;
     }
 
     private static void Check(TarEntry entry)
@@ -106,26 +106,43 @@ internal static class PackageArchive
         }
     }
 
-    private static async Task WriteAsync(TarEntry entry, string path, CancellationToken cancel)
+    private static async Task WriteAsync(TarEntry entry, string path, Durability durability, CancellationToken cancel)
     {
         try
         {
             Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-            await using var target = new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 20);
+            await using var target = new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 16);
             if (entry.DataStream is { } data)
             {
                 await data.CopyToAsync(target, 1 << 20, cancel);
             }
+            var executable =
+                durability == Durability.Kept
+                    ? !path.EndsWith(".json", StringComparison.Ordinal)
+                    : entry.Mode.HasFlag(UnixFileMode.UserExecute);
             if (!OperatingSystem.IsWindows())
             {
-                File.SetUnixFileMode(target.SafeFileHandle, path.EndsWith(".json", StringComparison.Ordinal) ? Readable : Executable);
+                File.SetUnixFileMode(target.SafeFileHandle, executable ? Executable : Readable);
             }
-            // The mark that is written next must not reach the disk before what it vouches for.
-            target.Flush(flushToDisk: true);
+            if (durability == Durability.Kept)
+            {
+                // The mark that is written next must not reach the disk before what it vouches for.
+                target.Flush(flushToDisk: true);
+            }
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             throw Disk.Explain(error, path);
         }
     }
+}
+
+/// <summary>What becomes of unpacked files.</summary>
+internal enum Durability
+{
+    /// <summary>Parts of Codex, which are all programs, in the cache: on the disk before anybody is told.</summary>
+    Kept,
+
+    /// <summary>A build's context, which is removed afterwards; modes as in the archive.</summary>
+    Temporary,
 }

@@ -50,10 +50,10 @@ internal sealed class PackageDownload : IDisposable
 
     /// <summary>Fills the file, which may hold the beginning already.</summary>
     /// <exception cref="UserError">In the words of each cause: credentials, not found, network, proxy, certificates, disk.</exception>
-    public async Task FetchAsync(CodexRelease release, string file, IDownloadProgress progress, CancellationToken cancel)
+    public async Task FetchAsync(NpmPackage package, string file, IDownloadProgress progress, CancellationToken cancel)
     {
-        var name = release.Package[(release.Package.IndexOf('/', StringComparison.Ordinal) + 1)..];
-        var address = new Uri(_registry.Registry, $"{release.Package}/-/{name}-{release.PackageVersion}.tgz");
+        var name = package.Name[(package.Name.IndexOf('/', StringComparison.Ordinal) + 1)..];
+        var address = new Uri(_registry.Registry, $"{package.Name}/-/{name}-{package.Version}.tgz");
         var asked = false;
         var failures = 0;
         while (true)
@@ -67,11 +67,11 @@ internal sealed class PackageDownload : IDisposable
                 }
                 if (asked)
                 {
-                    throw NotThere(release, address);
+                    throw NotThere(package, address);
                 }
                 // A registry may keep its archives elsewhere; then its description of the package says where.
                 asked = true;
-                address = await AskAsync(release, cancel) ?? throw NotThere(release, address);
+                address = await LocateAsync(package, cancel) ?? throw NotThere(package, address);
             }
             catch (Exception error) when (DownloadErrors.IsTransient(error) && !cancel.IsCancellationRequested)
             {
@@ -158,10 +158,23 @@ internal sealed class PackageDownload : IDisposable
         }
     }
 
-    /// <summary>Where the registry says the archive of a version is; null when it does not know the version.</summary>
-    private async Task<Uri?> AskAsync(CodexRelease release, CancellationToken cancel)
+    /// <summary>The registry's description of a package: its versions, their hashes and addresses; null when it does not know it.</summary>
+    /// <exception cref="UserError">As with a download.</exception>
+    public async Task<JsonDocument?> DescribeAsync(string package, CancellationToken cancel)
     {
-        var address = new Uri(_registry.Registry, release.Package.Replace("/", "%2f", StringComparison.Ordinal));
+        var address = new Uri(_registry.Registry, package.Replace("/", "%2f", StringComparison.Ordinal));
+        try
+        {
+            return await AskAsync(address, cancel);
+        }
+        catch (Exception error) when (error is HttpRequestException or IOException)
+        {
+            throw DownloadErrors.Explain(error, address, _registry.ProxyFor(address));
+        }
+    }
+
+    private async Task<JsonDocument?> AskAsync(Uri address, CancellationToken cancel)
+    {
         using var stall = new Stall(_time, cancel);
         try
         {
@@ -172,18 +185,10 @@ internal sealed class PackageDownload : IDisposable
             }
             DownloadErrors.ThrowUnlessOk(response, address);
             await response.Content.LoadIntoBufferAsync(LargestMetadata, stall.Token);
-            using var document = JsonDocument.Parse(await response.Content.ReadAsByteArrayAsync(stall.Token));
-            return
-                document.RootElement.TryGetProperty("versions", out var versions)
-                && versions.TryGetProperty(release.PackageVersion, out var version)
-                && version.TryGetProperty("dist", out var dist)
-                && dist.TryGetProperty("tarball", out var tarball)
-                && Uri.TryCreate(tarball.GetString(), UriKind.Absolute, out var found)
-                && found.Scheme is "http" or "https"
-                ? found
-                : null;
+            var document = JsonDocument.Parse(await response.Content.ReadAsByteArrayAsync(stall.Token));
+            return document.RootElement.ValueKind == JsonValueKind.Object ? document : throw new JsonException("not an object");
         }
-        catch (Exception error) when (error is JsonException or InvalidOperationException)
+        catch (JsonException)
         {
             throw new UserError(
                 $"{address.Host} does not answer like an npm registry.",
@@ -196,6 +201,26 @@ internal sealed class PackageDownload : IDisposable
             throw new HttpIOException(HttpRequestError.ResponseEnded, $"Nothing came for {StallLimit.TotalSeconds} seconds.");
         }
     }
+
+    /// <summary>Where the registry says the archive of a version is; null when it does not know the version.</summary>
+    private async Task<Uri?> LocateAsync(NpmPackage package, CancellationToken cancel)
+    {
+        using var document = await AskAsync(
+            new Uri(_registry.Registry, package.Name.Replace("/", "%2f", StringComparison.Ordinal)),
+            cancel
+        );
+        return
+            document is not null
+            && Child(Child(Child(Child(document.RootElement, "versions"), package.Version), "dist"), "tarball")
+                is { ValueKind: JsonValueKind.String } tarball
+            && Uri.TryCreate(tarball.GetString(), UriKind.Absolute, out var found)
+            && found.Scheme is "http" or "https"
+            ? found
+            : null;
+    }
+
+    internal static JsonElement Child(JsonElement element, string name) =>
+        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var child) ? child : default;
 
     /// <summary>Sends a GET and follows redirects; each address gets the credentials that are meant for it, and no others.</summary>
     private async Task<HttpResponseMessage> SendAsync(Uri address, long start, string? accept, Stall stall)
@@ -236,9 +261,9 @@ internal sealed class PackageDownload : IDisposable
         }
     }
 
-    private static UserError NotThere(CodexRelease release, Uri address) =>
+    private static UserError NotThere(NpmPackage package, Uri address) =>
         new(
-            $"The npm registry {address.Host} does not have {release.Package} {release.PackageVersion}.",
+            $"The npm registry {address.Host} does not have {package.Name} {package.Version}.",
             "A mirror may not carry it, or may need some time for new versions.",
             "Use another registry: npm_config_registry=https://… codexctl …"
         );

@@ -10,6 +10,22 @@ namespace Codexctl.Sessions;
 /// <summary>A request that asks for a container exactly as it is, read back from its labels.</summary>
 internal static class ExistingContainer
 {
+    /// <summary>The same for a new container in its place: also what only counts when one is made.</summary>
+    public static RunRequest Copy(
+        ContainerInfo container,
+        GatewayOrder? last,
+        HostEnvironment environment,
+        CodexctlSettings settings,
+        Paths paths
+    ) =>
+        Request(container, last, environment, settings, starts: true) with
+        {
+            // Looked up anew: what must be hidden in it may lie elsewhere now. Whether the home may be mounted was decided then.
+            Workdir = Workdir.Resolve(WorkdirLabel.Read(container)!, paths, environment.Home, allowHome: true),
+            Cpus = container.Cpus,
+            MemoryBytes = container.MemoryBytes,
+        };
+
     /// <param name="starts">The container is to be started: always for the local model. Else it runs, as the last order says.</param>
     public static RunRequest Request(
         ContainerInfo container,

@@ -26,6 +26,15 @@ public sealed record SessionServices(
 {
     public TimeProvider Clock { get; init; } = TimeProvider.System;
 
+    /// <summary>What is wrong with an image that a new container would be made from; null when nothing is.</summary>
+    public Func<string, ImageInfo, string?> ImageProblem { get; init; } = (_, _) => null;
+
+    /// <summary>Tells the person about that and offers to build it anew; gets the image's name and the problem. Throws where nothing can go on.</summary>
+    public Func<string, string, CancellationToken, Task> OfferImage { get; init; } = (_, _, _) => Task.CompletedTask;
+
+    /// <summary>What the person should know about the image of a container that is there; null for nothing.</summary>
+    public Func<ContainerInfo, string?> ContainerNotice { get; init; } = _ => null;
+
     /// <summary>The setting `strict`: a door over TCP is refused.</summary>
     public bool Strict { get; init; }
 }
@@ -240,6 +249,17 @@ public sealed class SessionRunner(SessionServices services)
         }
     }
 
+    /// <summary>`upgrade`: a container like this one, of another image, in its place.</summary>
+    /// <exception cref="UserError">The engine cannot, the container is in use, or the new one does not work.</exception>
+    public Task<string> MoveAsync(RunRequest request, string name, CancellationToken cancel) =>
+        services.Engine is IMovingEngine engine
+            ? new ContainerMove(services, engine, async token => await TakeTurnAsync(token)).MoveAsync(request, name, cancel)
+            : throw new UserError(
+                $"{EngineName} cannot exchange containers here.",
+                null,
+                "Make a new one instead, which loses its sessions: codexctl rm, then codexctl run"
+            );
+
     private async Task StopInTurnAsync(ContainerInfo container, CancellationToken cancel)
     {
         File.Delete(services.Paths.Container(EngineName, container.Name).Pinned);
@@ -350,6 +370,7 @@ public sealed class SessionRunner(SessionServices services)
     {
         var candidates = SessionPlanner.Candidates(request);
         var swept = false;
+        var offered = false;
         for (var tries = 0; ; tries++)
         {
             try
@@ -361,7 +382,7 @@ public sealed class SessionRunner(SessionServices services)
                         swept = true;
                         await SweepAsync(cancel);
                     }
-                    return await PrepareInTurnAsync(request, candidates, pin, cancel);
+                    return await PrepareInTurnAsync(request, candidates, pin, checkImage: !offered, cancel);
                 }
             }
             catch (ContainerClosingException closing)
@@ -382,6 +403,11 @@ public sealed class SessionRunner(SessionServices services)
                 // Outside the turn: building takes minutes, and runs of other folders need not wait for it.
                 await services.MakeImage(missing.Image, cancel);
             }
+            catch (ImageProblemException problem)
+            {
+                offered = true;
+                await services.OfferImage(request.Image, problem.Message, cancel);
+            }
             catch (NameTakenException) when (tries < TriesForAName)
             {
                 services.Say("Another program took the container's name in the meantime; looking again.");
@@ -389,9 +415,26 @@ public sealed class SessionRunner(SessionServices services)
         }
     }
 
-    private async Task<Session> PrepareInTurnAsync(RunRequest request, IReadOnlyList<string> candidates, bool pin, CancellationToken cancel)
+    private async Task<Session> PrepareInTurnAsync(
+        RunRequest request,
+        IReadOnlyList<string> candidates,
+        bool pin,
+        bool checkImage,
+        CancellationToken cancel
+    )
     {
-        var plan = SessionPlanner.Plan(request, candidates, await services.Engine.InspectAsync(candidates, cancel));
+        var (found, image) = services.Engine is IImageEngine images
+            ? await images.InspectWithImageAsync(candidates, request.Image, cancel)
+            : (await services.Engine.InspectAsync(candidates, cancel), null);
+        var plan = SessionPlanner.Plan(request, candidates, found);
+        if (checkImage && plan.Create && image is not null && services.ImageProblem(request.Image, image) is { } problem)
+        {
+            throw new ImageProblemException(problem);
+        }
+        if (!plan.Create && services.ContainerNotice(found.First(container => container.Name == plan.Name)) is { } notice)
+        {
+            services.Say(notice);
+        }
         var files = services.Paths.Container(EngineName, plan.Name);
         files.Prepare();
         var lease = FileLock.TryTake(files.Lease, shared: true) ?? throw new ContainerClosingException(files.Lease);
@@ -414,9 +457,9 @@ public sealed class SessionRunner(SessionServices services)
                 // Somebody stopped it behind our back (a reboot, the engine itself): it need not go on for ever after this run.
                 File.Delete(files.Pinned);
             }
-            if (plan.Notice is { } notice)
+            if (plan.Notice is { } modeNotice)
             {
-                services.Say(notice);
+                services.Say(modeNotice);
             }
             var (door, listen) = await DoorAsync(request, plan, cancel);
             if (pin)
@@ -518,3 +561,6 @@ public sealed class SessionRunner(SessionServices services)
         return await services.Gateways.TakeTurnAsync(EngineName, services.Say, cancel);
     }
 }
+
+/// <summary>A new container would be made from an image that is not what it should be.</summary>
+internal sealed class ImageProblemException(string problem) : Exception(problem);

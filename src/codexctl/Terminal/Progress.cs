@@ -77,18 +77,30 @@ public sealed class Progress(Terminal terminal, string title, TimeProvider clock
         }
     }
 
-    private string Elapsed()
-    {
-        var time = clock.GetElapsedTime(_started);
-        return time.TotalSeconds < 60 ? $"{time.TotalSeconds:0} s" : $"{(int)time.TotalMinutes} min {time.Seconds} s";
-    }
+    private string Elapsed() => Words(clock.GetElapsedTime(_started));
+
+    /// <summary>A duration for people: `7 s`, `2 min 5 s`.</summary>
+    internal static string Words(TimeSpan time) =>
+        time.TotalSeconds < 60 ? $"{time.TotalSeconds:0} s" : $"{(int)time.TotalMinutes} min {time.Seconds} s";
 
     // Longer lines would wrap, and a wrapped line cannot be redrawn. Control characters of a build's log must not move the cursor.
-    private static string Cut(string text)
+    internal static string Cut(string text)
     {
         var clean = string.Concat(text.Select(c => char.IsControl(c) ? ' ' : c));
         var width = Math.Max(40, Width() - 1);
         return clean.Length <= width ? clean : clean[..width];
+    }
+
+    internal static int Height()
+    {
+        try
+        {
+            return Console.WindowHeight > 0 ? Console.WindowHeight : 24;
+        }
+        catch (IOException)
+        {
+            return 24;
+        }
     }
 
     private static int Width()

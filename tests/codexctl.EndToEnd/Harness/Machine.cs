@@ -127,7 +127,11 @@ public static class Machine
     {
         await CodexAsync();
         var found = Run("docker", "image", "inspect", "--format", $"{{{{index .Config.Labels \"{ImageLabels.Recipe}\"}}}}", "codex");
-        var wanted = ImageCatalogue.Fingerprint(ImageCatalogue.Find("codex")!, CodexLock.Embedded.ForThisMachine(), BaseImage);
+        var wanted = ImageCatalogue.BuiltIn.Fingerprint(
+            ImageCatalogue.BuiltIn.Find("codex")!,
+            CodexLock.Embedded.ForThisMachine(),
+            BaseImage
+        );
         if (found.ExitCode == 0 && found.Output.Trim() == wanted)
         {
             return;

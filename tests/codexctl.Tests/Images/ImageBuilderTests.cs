@@ -32,15 +32,22 @@ public sealed class ImageBuilderTests : IDisposable
         );
         return new ImageBuilder(
             _engine,
+            ImageCatalogue.BuiltIn,
             new CodexStore(paths, environment, TimeProvider.System, release),
             paths,
             environment,
             TimeProvider.System
-        );
+        )
+        {
+            PackagesOf = _ => [],
+        };
     }
 
-    private static Task Build(ImageBuilder builder, ImageOptions? options = null) =>
-        builder.BuildAsync(ImageCatalogue.Find("codex")!, options ?? new ImageOptions(), new RecordedProgress(), _ => { });
+    private static BuildStep Step(string image = "codex", string @base = "debian:12", bool whole = true, bool noCache = false) =>
+        new(ImageCatalogue.BuiltIn.Find(image)!, @base, whole, noCache, []);
+
+    private static Task Build(ImageBuilder builder, ImageOptions? options = null, BuildStep? step = null) =>
+        builder.BuildAsync(step ?? Step(), options ?? new ImageOptions(), new RecordedProgress(), _ => { });
 
     [Fact]
     public async Task The_context_holds_the_recipe_the_scripts_and_codex_and_is_removed_afterwards()
@@ -52,12 +59,16 @@ public sealed class ImageBuilderTests : IDisposable
             "codex/bin/codex 644",
             "codex/bin/codex-code-mode-host 644",
             "codex/bin/rg 644",
+            "common/build/authorities.sh 644",
+            "common/build/packages.sh 755",
+            "common/build/user.sh 755",
+            "common/build/venv.sh 755",
             "common/codexctl-enter 755",
             "common/codexctl-init 755",
             "common/codexctl-init-tcp 755",
             "common/home/.codex/config.toml 644",
             "common/home/.codex/gpt-oss.config.toml 644",
-            "common/install.sh 755",
+            "common/npmrc 644",
         ]);
         Directory.EnumerateFileSystemEntries(Path.Combine(_home, "cache/build")).ShouldBeEmpty();
     }
@@ -73,34 +84,83 @@ public sealed class ImageBuilderTests : IDisposable
     }
 
     [Fact]
+    public async Task An_image_on_the_image_codex_copies_neither_codex_nor_its_scripts()
+    {
+        await Build(Builder(), step: Step("codex-office", whole: false));
+
+        _engine.Files.ShouldBe(["Dockerfile 644", "codex-office/office.sh 755", "codex-office/requirements.txt 644"]);
+        _engine.Recipe.ShouldStartWith("# The image `codex-office`");
+        _engine.Build!.Arguments.Keys.ShouldNotContain("BASE");
+    }
+
+    [Fact]
+    public async Task An_image_on_a_base_of_its_own_has_codexs_steps_first()
+    {
+        await Build(Builder(), step: Step("codex-swift", "swift:6.2-noble"));
+
+        _engine.Recipe.ShouldContain("FROM ${BASE} AS codex");
+        _engine.Recipe.IndexOf("FROM codex\n", StringComparison.Ordinal).ShouldBeGreaterThan(100);
+        _engine.Files.ShouldContain("codex/bin/codex 644");
+        _engine.Files.ShouldContain("codex-swift/bin/lint 755");
+        _engine.Build!.Arguments["BASE"].ShouldBe("swift:6.2-noble");
+    }
+
+    [Fact]
     public async Task An_image_is_current_until_recipe_or_release_change()
     {
-        var builder = Builder();
-        await Build(builder, new ImageOptions(Base: "debian:12"));
+        var release = TestArchive.Release(TestArchive.Good);
+        await Build(Builder());
         var labels = _engine.Build!.Labels;
+        ImageState State(IReadOnlyDictionary<string, string> of, CodexRelease with) =>
+            ImagePlan.StateOf(
+                ImageCatalogue.BuiltIn,
+                with,
+                ImageCatalogue.BuiltIn.Find("codex")!,
+                new ImageInfo("codex", "id", of, null, null)
+            );
 
-        builder.IsCurrent(new ImageInfo("codex", "id", labels, null, null)).ShouldBeTrue();
-        foreach (var key in new[] { ImageLabels.Recipe, ImageLabels.Base, ImageLabels.Name })
+        State(labels, release).ShouldBe(ImageState.Current);
+        State(labels, release with { PackageVersion = "10.0.0-linux-x64" }).ShouldBe(ImageState.Outdated);
+        foreach (var key in new[] { ImageLabels.Recipe, ImageLabels.Base })
         {
-            var other = new Dictionary<string, string>(labels) { [key] = "other" };
-            builder.IsCurrent(new ImageInfo("codex", "id", other, null, null)).ShouldBeFalse();
+            State(new Dictionary<string, string>(labels) { [key] = "other" }, release).ShouldBe(ImageState.Outdated);
         }
-        builder.IsCurrent(new ImageInfo("codex", "id", new Dictionary<string, string>(), null, null)).ShouldBeFalse();
+        State(new Dictionary<string, string>(labels) { [ImageLabels.Name] = "other" }, release).ShouldBe(ImageState.Foreign);
+        State(new Dictionary<string, string>(), release).ShouldBe(ImageState.Foreign);
         labels[ImageLabels.Codex].ShouldBe("9.9.9");
+        labels["org.opencontainers.image.version"].ShouldBe(Product.Version);
+        labels["org.opencontainers.image.source"].ShouldNotBeEmpty();
     }
 
     [Fact]
     public async Task Base_and_proxies_are_build_arguments()
     {
-        await Build(
-            Builder(("https_proxy", "http://p:1")),
-            new ImageOptions(Base: "debian:12", Network: "host", NoCache: true, Pull: true)
-        );
+        await Build(Builder(("https_proxy", "http://p:1")), new ImageOptions(Network: "host", Pull: true), Step(noCache: true));
 
         _engine.Build!.Arguments["BASE"].ShouldBe("debian:12");
         _engine.Build.Arguments["HTTPS_PROXY"].ShouldBe("http://p:1");
         _engine.Build.Arguments.Keys.ShouldNotContain("HTTP_PROXY");
+        _engine.Build.Arguments.Keys.ShouldNotContain("ftp_proxy");
         (_engine.Build.Network, _engine.Build.NoCache, _engine.Build.Pull).ShouldBe(("host", true, true));
+    }
+
+    [Fact]
+    public async Task Certificates_go_in_by_an_argument_that_no_builder_keeps_and_stay_only_when_asked()
+    {
+        await Build(Builder(), new ImageOptions(Authorities: "PEM"));
+        _engine.Build!.Arguments["ftp_proxy"].ShouldBe("pem:UEVN");
+        _engine.Build.Arguments.Keys.ShouldNotContain("KEEP_AUTHORITIES");
+
+        await Build(Builder(), new ImageOptions(Authorities: "PEM", KeepAuthorities: true));
+        _engine.Build.Arguments["KEEP_AUTHORITIES"].ShouldNotBeEmpty();
+    }
+
+    [Fact]
+    public async Task What_is_only_on_this_machine_is_not_pulled()
+    {
+        await Build(Builder(), new ImageOptions(Pull: true), Step("codex-python", whole: false));
+
+        _engine.Build!.Pull.ShouldBeFalse();
     }
 
     [Fact]
@@ -121,11 +181,7 @@ public sealed class ImageBuilderTests : IDisposable
         Should.Throw<FormatException>(() => Integrity.Parse("sha1-abc"));
     }
 
-    [Fact]
-    public void A_recipe_is_small_enough_for_every_builder() =>
-        EmbeddedFiles.ReadBytes("images/codex/Dockerfile").Length.ShouldBeLessThan(16384);
-
-    private sealed class FakeImageEngine : IImageEngine
+    private sealed class FakeImageEngine : FakeEngine
     {
         public bool Fail { get; set; }
 
@@ -135,13 +191,12 @@ public sealed class ImageBuilderTests : IDisposable
 
         public List<string> Files { get; } = [];
 
-        public string Name => "fake";
+        public string Recipe { get; private set; } = "";
 
-        public EngineCapabilities Capabilities => new(true, true, true, true, false);
-
-        public Task BuildImageAsync(ImageBuild build, Action<string> onLine, CancellationToken cancel = default)
+        public override Task BuildImageAsync(ImageBuild build, Action<string> onLine, CancellationToken cancel = default)
         {
             Build = build;
+            Recipe = File.ReadAllText(Path.Combine(build.Context, build.Recipe));
             foreach (var file in Directory.EnumerateFiles(build.Context, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal))
             {
                 Files.Add($"{Path.GetRelativePath(build.Context, file)} {Convert.ToString((int)File.GetUnixFileMode(file), 8)}");
@@ -149,33 +204,7 @@ public sealed class ImageBuilderTests : IDisposable
             return Fail ? throw new UserError("no") : Task.CompletedTask;
         }
 
-        public Task RemoveImageAsync(string image, CancellationToken cancel = default) =>
+        public override Task RemoveImageAsync(string image, CancellationToken cancel = default) =>
             FailRemove ? throw new UserError("in use") : Task.CompletedTask;
-
-        public Task<ImageInfo?> InspectImageAsync(string image, CancellationToken cancel = default) => throw new NotSupportedException();
-
-        public Task PullImageAsync(string image, Action<string> onLine, CancellationToken cancel = default) =>
-            throw new NotSupportedException();
-
-        public Task<IReadOnlyList<ContainerInfo>> InspectAsync(IReadOnlyList<string> names, CancellationToken cancel = default) =>
-            throw new NotSupportedException();
-
-        public Task<IReadOnlyList<ContainerInfo>> ListAsync(CancellationToken cancel = default) => throw new NotSupportedException();
-
-        public Task CreateAsync(ContainerSpec spec, CancellationToken cancel = default) => throw new NotSupportedException();
-
-        public Task StartAsync(string name, CancellationToken cancel = default) => throw new NotSupportedException();
-
-        public Task StopAsync(string name, CancellationToken cancel = default) => throw new NotSupportedException();
-
-        public Task RemoveAsync(string name, bool force, CancellationToken cancel = default) => throw new NotSupportedException();
-
-        public Task<int> ExecAsync(ExecSpec spec) => throw new NotSupportedException();
-
-        public Task KillSessionAsync(string container, string session, CancellationToken cancel = default) =>
-            throw new NotSupportedException();
-
-        public Task<ProcessResult> CaptureAsync(ExecSpec spec, TimeSpan limit, string? input = null, CancellationToken cancel = default) =>
-            throw new NotSupportedException();
     }
 }

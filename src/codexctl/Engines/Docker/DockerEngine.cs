@@ -3,9 +3,10 @@ using Codexctl.Processes;
 namespace Codexctl.Engines.Docker;
 
 /// <summary>Docker by its command-line client; podman too, as a dialect of it.</summary>
-public sealed partial class DockerEngine(IProcesses processes, DockerDialect dialect, EngineDoor door) : IImageEngine
+public sealed partial class DockerEngine(IProcesses processes, DockerDialect dialect, EngineDoor door) : IMovingEngine
 {
     private static readonly TimeSpan _lookUp = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan _copy = TimeSpan.FromMinutes(30);
     private static readonly TimeSpan _change = TimeSpan.FromMinutes(2);
 
     public string Name => dialect.Name;
@@ -67,6 +68,28 @@ public sealed partial class DockerEngine(IProcesses processes, DockerDialect dia
     public Task<ProcessResult> CaptureAsync(ExecSpec spec, TimeSpan limit, string? input = null, CancellationToken cancel = default) =>
         processes.CaptureAsync(ExecCommand(spec), limit, input, cancel);
 
+    public async Task RenameAsync(string name, string newName, CancellationToken cancel = default) =>
+        await CheckedAsync(["container", "rename", name, newName], _lookUp, cancel);
+
+    public async Task<bool> CopyOutAsync(string container, string path, string hostFolder, CancellationToken cancel = default)
+    {
+        string[] arguments = ["container", "cp", $"{container}:{path}", hostFolder];
+        var result = await RunAsync(arguments, _copy, cancel);
+        if (result.ExitCode == 0)
+        {
+            return true;
+        }
+        return
+            result.Error.Contains("Could not find the file", StringComparison.OrdinalIgnoreCase)
+            || result.Error.Contains("no such file or directory", StringComparison.OrdinalIgnoreCase)
+            || result.Error.Contains("could not be found on container", StringComparison.OrdinalIgnoreCase)
+            ? false
+            : throw Explain(arguments, result);
+    }
+
+    public async Task CopyInAsync(string container, string hostPath, string folder, CancellationToken cancel = default) =>
+        await CheckedAsync(["container", "cp", hostPath, $"{container}:{folder}"], _copy, cancel);
+
     public Task KillSessionAsync(string container, string session, CancellationToken cancel = default) =>
         GoneIsFineAsync(["exec", "--user", "0:0", container, Box.Enter, "--kill", session], cancel);
 
@@ -80,6 +103,33 @@ public sealed partial class DockerEngine(IProcesses processes, DockerDialect dia
         }
         return Lines(result.Error).All(IsMissingImage) ? null : throw Explain(arguments, result);
     }
+
+    public async Task<(IReadOnlyList<ContainerInfo> Containers, ImageInfo? Image)> InspectWithImageAsync(
+        IReadOnlyList<string> names,
+        string image,
+        CancellationToken cancel = default
+    )
+    {
+        // A container's name holds no colon, so that none can be taken for the image.
+        string[] arguments = ["inspect", WithTag(image), .. names];
+        var result = await RunAsync(arguments, _lookUp, cancel);
+        if (result.ExitCode != 0 && !Lines(result.Error).All(IsMissing))
+        {
+            throw Explain(arguments, result);
+        }
+        var (containers, images) = DockerJson.Both(result.Output, image);
+        return (containers, images.FirstOrDefault());
+    }
+
+    public async Task<IReadOnlyList<ImageInfo>> ListImagesAsync(string label, CancellationToken cancel = default)
+    {
+        var result = await CheckedAsync(["image", "ls", "--quiet", "--no-trunc", "--filter", $"label={label}"], _lookUp, cancel);
+        var ids = Lines(result.Output).Distinct(StringComparer.Ordinal).ToList();
+        return ids.Count == 0 ? [] : DockerJson.ImageList((await CheckedAsync(["image", "inspect", .. ids], _lookUp, cancel)).Output);
+    }
+
+    public async Task TagImageAsync(string image, string name, CancellationToken cancel = default) =>
+        await CheckedAsync(["image", "tag", image, name], _lookUp, cancel);
 
     public Task PullImageAsync(string image, Action<string> onLine, CancellationToken cancel = default) =>
         LongAsync(Command(["image", "pull", image]), onLine, cancel);
@@ -96,6 +146,11 @@ public sealed partial class DockerEngine(IProcesses processes, DockerDialect dia
             onLine,
             cancel
         );
+
+    private static string WithTag(string image) =>
+        image[(image.LastIndexOf('/') + 1)..].Contains(':', StringComparison.Ordinal) || image.Contains('@', StringComparison.Ordinal)
+            ? image
+            : image + ":latest";
 
     /// <summary>Without these controllers podman starts the box all the same, unlimited, or fails with words about cgroups.</summary>
     private async Task CheckLimitsAsync(ContainerSpec spec, CancellationToken cancel)

@@ -10,17 +10,49 @@ internal static class DockerJson
 {
     public static List<ContainerInfo> Containers(string json) => [.. Elements(json).Select(Container)];
 
-    public static List<ImageInfo> Images(string json, string name) =>
+    public static List<ImageInfo> Images(string json, string name) => [.. Elements(json).Select(image => Image(image, name))];
+
+    /// <summary>What `docker inspect` prints of containers and images together.</summary>
+    public static (List<ContainerInfo> Containers, List<ImageInfo> Images) Both(string json, string image)
+    {
+        var all = Elements(json);
+        return (
+            [.. all.Where(IsContainer).Select(Container)],
+            [.. all.Where(element => !IsContainer(element)).Select(element => Image(element, image))]
+        );
+    }
+
+    /// <summary>Each under its first name; under its id when it has none.</summary>
+    public static List<ImageInfo> ImageList(string json) =>
         [
             .. Elements(json)
-                .Select(image => new ImageInfo(
-                    name,
-                    Text(image, "Id") ?? "",
-                    Labels(Child(image, "Config")),
-                    Child(image, "Size") is { ValueKind: JsonValueKind.Number } size ? size.GetInt64() : null,
-                    Time(Text(image, "Created"))
-                )),
+                .Select(element => Image(element, ""))
+                .Select(image => image with { Name = image.Tags.Count > 0 ? image.Tags[0] : image.Id })
+                // One image is printed for each of its names.
+                .DistinctBy(image => image.Id, StringComparer.Ordinal),
         ];
+
+    private static bool IsContainer(JsonElement element) => Child(element, "State").ValueKind == JsonValueKind.Object;
+
+    private static ImageInfo Image(JsonElement image, string name) =>
+        new(
+            name,
+            Text(image, "Id") ?? "",
+            Labels(Child(image, "Config")),
+            Child(image, "Size") is { ValueKind: JsonValueKind.Number } size ? size.GetInt64() : null,
+            Time(Text(image, "Created"))
+        )
+        {
+            Tags = Child(image, "RepoTags") is { ValueKind: JsonValueKind.Array } tags
+                ?
+                [
+                    .. tags.EnumerateArray()
+                        .Select(tag => tag.GetString())
+                        .OfType<string>()
+                        .Where(tag => !tag.StartsWith("<none>", StringComparison.Ordinal)),
+                ]
+                : [],
+        };
 
     /// <summary>The IPv4 gateway of an inspected network; null when it has none.</summary>
     public static IPAddress? Gateway(string json) =>
@@ -42,8 +74,16 @@ internal static class DockerJson
             Labels(config),
             WorkdirReadOnly(Child(container, "Mounts")),
             Time(Text(container, "Created"))
-        );
+        )
+        {
+            ImageId = Text(container, "Image"),
+            Cpus = Number(Child(container, "HostConfig"), "NanoCpus") is > 0 and var cpus ? cpus / 1_000_000_000m : null,
+            MemoryBytes = Number(Child(container, "HostConfig"), "Memory") is > 0 and var memory ? memory : null,
+        };
     }
+
+    private static long? Number(JsonElement element, string name) =>
+        Child(element, name) is { ValueKind: JsonValueKind.Number } number && number.TryGetInt64(out var value) ? value : null;
 
     private static ContainerState State(JsonElement state) =>
         Text(state, "Status") switch
