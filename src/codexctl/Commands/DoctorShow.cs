@@ -104,8 +104,10 @@ internal sealed class DoctorShow(App app, string? engineName)
         return MachineChecks.Image(
             EngineAsync,
             name,
-            (engine, image) => new ImageBuilder(engine, app.Codex, app.Paths, app.Environment, app.Clock).IsCurrent(image),
-            (engine, cancel) => ImageMaking.BuildAsync(app, engine, ImageMaking.CheckName(name), new ImageOptions(), cancel)
+            (_, image) =>
+                app.Images.Find(name) is { } recipe
+                && ImagePlan.StateOf(app.Images, app.Codex.Release, recipe, image) is ImageState.Current,
+            (engine, cancel) => ImageMaking.MakeAsync(app, engine, name, cancel)
         );
     }
 
