@@ -39,7 +39,7 @@ public sealed class FakeEngine : IImageEngine
 
     public Task<int> ExecAsync(ExecSpec spec) => throw new NotSupportedException();
 
-    public Task<ProcessResult> CaptureAsync(ExecSpec spec, TimeSpan limit, CancellationToken cancel = default) =>
+    public Task<ProcessResult> CaptureAsync(ExecSpec spec, TimeSpan limit, string? input = null, CancellationToken cancel = default) =>
         throw new NotSupportedException();
 
     public Task KillSessionAsync(string container, string session, CancellationToken cancel = default) => throw new NotSupportedException();

@@ -37,6 +37,6 @@ internal abstract class FakeEngine : IImageEngine
 
     public Task KillSessionAsync(string container, string session, CancellationToken cancel = default) => throw new NotSupportedException();
 
-    public Task<ProcessResult> CaptureAsync(ExecSpec spec, TimeSpan limit, CancellationToken cancel = default) =>
+    public Task<ProcessResult> CaptureAsync(ExecSpec spec, TimeSpan limit, string? input = null, CancellationToken cancel = default) =>
         throw new NotSupportedException();
 }

@@ -1,7 +1,9 @@
 using Codexctl.AppleContainer;
 using Codexctl.Engines;
 using Codexctl.Engines.Apple;
+using Codexctl.Models;
 using Codexctl.Sessions;
+using Codexctl.Settings;
 using CsCheck;
 
 namespace Codexctl.Tests.Engines.Apple;
@@ -48,10 +50,9 @@ public class AppleGrammarTests
                 Network = network,
                 Cpus = cpus == 0 ? null : cpus,
                 MemoryBytes = memory < 200L << 20 ? null : memory,
-                ModelUrl = new Uri("http://127.0.0.1:11434"),
                 Command = ["true"],
                 Environment = new Dictionary<string, string>(),
-                Model = "m",
+                Choice = new ModelChoice(new Uri("http://127.0.0.1:11434"), "m", CodexctlSettings.GptOss),
             },
             name,
             state

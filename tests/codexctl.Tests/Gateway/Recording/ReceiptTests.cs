@@ -160,8 +160,8 @@ public sealed class ReceiptTests : IDisposable
                 "refusedModelCalls",
                 "hostsReached",
                 "hostsRefused",
-                "session",
                 "cutPrompts",
+                "session",
             ]);
         json.RootElement.GetProperty("hostsReached").GetProperty("pypi.org").GetInt64().ShouldBe(1);
     }
