@@ -11,7 +11,7 @@ public static class UntrustedFile
     public static byte[]? Read(string path, int largest)
     {
         var file = Libc.OpenFile(path, Libc.OpenNoFollow | Libc.OpenNonBlocking);
-        if (file == -Libc.ErrorNoEntry)
+        if (file == -Libc.ErrorNoEntry || file == -Libc.ErrorNotDirectory)
         {
             return null;
         }

@@ -27,6 +27,7 @@ public abstract class EngineReport(Engine engine) : IAsyncLifetime
         };
         start.Environment["CODEXCTL_BASE_IMAGE"] = Machine.BaseImage;
         start.Environment["CODEXCTL_BUILD_NETWORK"] = "host";
+        Prepare(start);
         using var process = Process.Start(start)!;
         process.StandardInput.Close();
         var output = process.StandardOutput.ReadToEndAsync();
@@ -48,11 +49,14 @@ public abstract class EngineReport(Engine engine) : IAsyncLifetime
         }
     }
 
+    /// <summary>What the engine needs in the environment.</summary>
+    protected virtual void Prepare(ProcessStartInfo start) { }
+
     public PromiseResult Result(string id) =>
         _report?.Results.SingleOrDefault(result => result.Id == id)
         ?? throw new InvalidOperationException($"{Name} was not asked for {id}:\n{_said}");
 
-    public ValueTask DisposeAsync()
+    public virtual ValueTask DisposeAsync()
     {
         GC.SuppressFinalize(this);
         return ValueTask.CompletedTask;

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Codexctl.Doctor.Conformance;
 using Codexctl.EndToEnd.Harness;
 
@@ -24,6 +25,42 @@ public abstract class PromiseTests(EngineReport report, params string[] notPossi
 public sealed class DockerReport() : EngineReport(Engine.Docker);
 
 public class DockerTests(DockerReport report) : PromiseTests(report), IClassFixture<DockerReport>;
+
+public sealed class PodmanReport() : EngineReport(Engine.Podman);
+
+public class PodmanTests(PodmanReport report) : PromiseTests(report), IClassFixture<PodmanReport>;
+
+/// <summary>By the emulator: what only a Mac can show is not shown here.</summary>
+public sealed class AppleReport() : EngineReport(Engine.Apple)
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("cx-apple-").FullName;
+
+    private string Home => Path.Combine(_folder, "home");
+
+    protected override void Prepare(ProcessStartInfo start)
+    {
+        Directory.CreateDirectory(Home);
+        File.WriteAllText(Path.Combine(Home, "config"), "IMAGES=codex\n");
+        File.CreateSymbolicLink(Path.Combine(_folder, "container"), Path.Combine(AppContext.BaseDirectory, "container"));
+        start.Environment["PATH"] = $"{_folder}:{Machine.Variable("PATH")}";
+        start.Environment["FAKE_CONTAINER_HOME"] = Home;
+        start.Environment.Remove("CODEXCTL_BUILD_NETWORK");
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        var label = $"label=fake.container={Codexctl.Paths.Hash(Home, 12)}";
+        var left = Machine.Run("docker", "ps", "--all", "--quiet", "--filter", label).Output;
+        if (left.Split('\n', StringSplitOptions.RemoveEmptyEntries) is { Length: > 0 } boxes)
+        {
+            Machine.Run("docker", ["rm", "--force", "--volumes", .. boxes]);
+        }
+        Directory.Delete(_folder, recursive: true);
+        await base.DisposeAsync();
+    }
+}
+
+public class AppleTests(AppleReport report) : PromiseTests(report), IClassFixture<AppleReport>;
 
 public sealed class BubblewrapReport() : EngineReport(Engine.Bubblewrap);
 

@@ -47,6 +47,7 @@ public class DoctorTests
             "left-overs",
             "model server",
             "model",
+            "context",
             "canary",
         ];
         findings

@@ -9,6 +9,7 @@ internal static unsafe partial class Libc
     public const short PollOut = 4;
 
     public const int ErrorNoEntry = 2;
+    public const int ErrorNotDirectory = 20;
     public const int ErrorInput = 5;
     public const int ErrorAccess = 13;
     public const int ErrorPipe = 32;
