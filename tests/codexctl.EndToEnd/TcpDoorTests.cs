@@ -148,7 +148,7 @@ public class TcpDoorTests
                 Directory
                     .EnumerateFiles(scene.State, "*", SearchOption.AllDirectories)
                     .Where(file => !file.EndsWith("/token", StringComparison.Ordinal) && !file.EndsWith(".sock", StringComparison.Ordinal))
-                    .Select(File.ReadAllText)
+                    .Select(ReadShared)
             )
         );
         everywhere.ShouldContain("codexctl.door");
@@ -158,6 +158,14 @@ public class TcpDoorTests
         var layer = Path.Combine(scene.Root, "layer.tar");
         scene.RunEngine("export", "-o", layer, name).ExitCode.ShouldBe(0);
         Machine.Run("grep", "-c", secret, layer).Output.Trim().ShouldBe("0");
+    }
+
+    /// <summary>Also a file that a running codexctl holds locked.</summary>
+    private static string ReadShared(string file)
+    {
+        using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        using var reader = new StreamReader(stream);
+        return reader.ReadToEnd();
     }
 
     [Fact]
