@@ -148,7 +148,7 @@ public class TcpDoorTests
                 Directory
                     .EnumerateFiles(scene.State, "*", SearchOption.AllDirectories)
                     .Where(file => !file.EndsWith("/token", StringComparison.Ordinal) && !file.EndsWith(".sock", StringComparison.Ordinal))
-                    .Select(ReadShared)
+                    .Select(ReadLocked)
             )
         );
         everywhere.ShouldContain("codexctl.door");
@@ -160,12 +160,12 @@ public class TcpDoorTests
         Machine.Run("grep", "-c", secret, layer).Output.Trim().ShouldBe("0");
     }
 
-    /// <summary>Also a file that a running codexctl holds locked.</summary>
-    private static string ReadShared(string file)
+    /// <summary>Also a file that a running codexctl holds locked, which .NET does not open: its locks bind nobody else.</summary>
+    private static string ReadLocked(string file)
     {
-        using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-        using var reader = new StreamReader(stream);
-        return reader.ReadToEnd();
+        var (exitCode, text, error) = Machine.Run("cat", file);
+        exitCode.ShouldBe(0, error);
+        return text;
     }
 
     [Fact]
