@@ -141,7 +141,7 @@ public class ProxyTests
 
             const openai = new OpenAI({ baseURL: '{{scene.Address}}/v1', apiKey: '{{Key}}' });
             text = '';
-            for await (const part of await openai.chat.completions.create({ model, messages, stream: true })) text += part.choices[0]?.delta?.content + ' ';
+            for await (const part of await openai.chat.completions.create({ model, messages: [{ role: 'user', content: 'by the other' }], stream: true })) text += part.choices[0]?.delta?.content + ' ';
             console.log('completions', text.trim());
             text = '';
             for await (const event of await openai.responses.create({ model, input: 'by responses', stream: true }))
@@ -172,7 +172,8 @@ public class ProxyTests
                 ).ToString()
             );
         await scene.ShowsAsync("status 404");
-        scene.Shown.Split("person   by npm\n").Length.ShouldBe(3);
+        scene.Shown.ShouldContain("person   by npm\n");
+        scene.Shown.ShouldContain("person   by the other\n");
         scene.Shown.ShouldContain("person   by responses\n");
         scene.Shown.ShouldContain("POST /api/show\n");
     }

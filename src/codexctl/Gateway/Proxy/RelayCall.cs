@@ -178,7 +178,8 @@ internal sealed class RelayCall(TimeProvider time, MessageHead head, IExchangeSi
             _told = true;
             var body = _request?.WrittenSpan.ToArray() ?? [];
             _request = null;
-            _model = ModelOf(body);
+            // Of other requests the path says the most, whatever model they name.
+            _model = Kind is "turn" ? ModelOf(body) : null;
             sink.Add(new CallStart(_at, _id!.Value, head.First, _path, Kind, _model));
             if (_cut is { } why)
             {
