@@ -288,7 +288,7 @@ public sealed class FakeOllama : IAsyncDisposable
         foreach (var word in Text.Split(' '))
         {
             await context.Response.WriteAsync(
-                $"data: {{\"choices\":[{{\"delta\":{{\"content\":\"{word}\"}}}}]}}\n\n",
+                $"data: {{\"id\":\"c1\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{word}\"}},\"finish_reason\":null}}]}}\n\n",
                 context.RequestAborted
             );
             await context.Response.Body.FlushAsync(context.RequestAborted);

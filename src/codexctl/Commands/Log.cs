@@ -57,7 +57,7 @@ public static class Log
     internal static Argument<string?> SessionArgument() =>
         new("SESSION")
         {
-            Description = "A container, or the beginning of a session's name (default: the latest of this folder)",
+            Description = "A container, the beginning of a session's name, or a record's path (default: the latest of this folder)",
             Arity = ArgumentArity.ZeroOrOne,
         };
 

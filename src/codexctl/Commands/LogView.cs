@@ -125,7 +125,11 @@ internal sealed class LogView
     // The last line is not "end", and nobody is there who could still write it.
     private void End(LoggedSession session)
     {
-        if (!_raw)
+        if (session.IsFile)
+        {
+            _app.Terminal.Say("the record has no end: its program still runs, or was killed.");
+        }
+        else if (!_raw)
         {
             var now = _app.Clock.GetUtcNow();
             Write(Of(session).Lost(now).Append(WebView.Died(now)));

@@ -1,6 +1,6 @@
 using System.CommandLine;
-using System.Globalization;
 using System.Net;
+using Codexctl.Gateway.Log;
 using Codexctl.Gateway.Proxy;
 using Codexctl.Gateway.Recording;
 using Codexctl.Settings;
@@ -41,7 +41,7 @@ public static class Proxy
             Description = "A DNS name that clients use for this proxy; can be repeated. Addresses and local names may always be used",
             HelpName = "NAME",
         };
-        var quiet = new Option<bool>("--quiet", "-q") { Description = "Print no line for each exchange" };
+        var quiet = new Option<bool>("--quiet", "-q") { Description = "Do not show the conversation" };
         var command = new Command(
             "proxy",
             "Pass requests on to a model server and show them: for containers, other programs, and to look inside"
@@ -66,13 +66,14 @@ public static class Proxy
                     parsed.GetValue(local),
                     parsed.GetValue(hosts) ?? []
                 );
-                var recorder = Recorder(app, parsed.GetResult(record) is { Implicit: false }, parsed.GetValue(record));
-                await using (recorder)
+                var file = Recorder(app, parsed.GetResult(record) is { Implicit: false }, parsed.GetValue(record), settings.Target);
+                var shown = parsed.GetValue(quiet) ? null : Show(app);
+                await using (file)
+                await using (shown)
                 {
-                    var sink = new Lines(app, recorder, parsed.GetValue(quiet));
-                    await ProxyRun.RunAsync(settings, sink, app.Clock, app.Terminal.Say, cancel);
+                    await ProxyRun.RunAsync(settings, new Both(app.Terminal, file, shown), app.Clock, app.Terminal.Say, cancel);
                 }
-                if (recorder?.Failure is { } failure)
+                if (file?.Failure is { } failure)
                 {
                     throw new UserError("The recording is not whole.", failure);
                 }
@@ -130,29 +131,77 @@ public static class Proxy
 
     private static string Bracketed(string host) => host.Contains(':') && !host.StartsWith('[') ? $"[{host}]" : host;
 
-    private static Recorder? Recorder(App app, bool asked, string? file)
+    private static Recorder? Recorder(App app, bool asked, string? file, Uri target)
     {
+        if (file is not null)
+        {
+            return Gateway.Recording.Recorder.OpenFile(Path.GetFullPath(file), app.Clock);
+        }
         var write = app.Environment["WRITE_FILE"] is { } value && value.Equals("true", StringComparison.OrdinalIgnoreCase);
-        return file is not null ? Gateway.Recording.Recorder.OpenFile(Path.GetFullPath(file), app.Clock)
-            : asked ? Gateway.Recording.Recorder.Open(Path.Combine(app.Paths.State, "proxy"), app.Clock)
-            : write ? Gateway.Recording.Recorder.Open(Path.GetFullPath("Data"), app.Clock)
-            : null;
+        if (!asked && !write)
+        {
+            return null;
+        }
+        var folder = asked ? Path.Combine(app.Paths.State, "proxy") : Path.GetFullPath("Data");
+        var recorder = Gateway.Recording.Recorder.Open(
+            folder,
+            app.Clock,
+            new SessionInfo(Server: target.AbsoluteUri.TrimEnd('/')),
+            bodies: true
+        );
+        if (recorder.Failure is { } failure)
+        {
+            throw new UserError($"Nothing can be recorded in {folder}.", failure, "Name a file: --record FILE");
+        }
+        app.Terminal.Say($"recording to {Path.Combine(folder, recorder.Session + ".jsonl")}");
+        return recorder;
     }
 
-    /// <summary>One line for each exchange, and the record.</summary>
-    private sealed class Lines(App app, Recorder? recorder, bool quiet) : IExchangeSink
+    /// <summary>The conversation as it happens, on standard output. It goes through a recorder of its own, which writes nothing: what is shown has lost its
+    /// secrets too, and a full disk or a slow terminal stops one of the two and not the other.</summary>
+    private static Recorder Show(App app)
     {
+        var colours = app.Terminal.DrawsOutput && app.Environment["NO_COLOR"] is null;
+        var renderer = new ConversationRenderer(app.Terminal.Data, colours);
+        return Gateway.Recording.Recorder.Watching(
+            app.Clock,
+            exchange =>
+            {
+                switch (exchange)
+                {
+                    case SessionStart:
+                        break;
+                    case SessionEnd end:
+                        renderer.End(end.At);
+                        break;
+                    default:
+                        renderer.Add(exchange);
+                        break;
+                }
+            }
+        );
+    }
+
+    /// <summary>The record and the screen; says once of each when it fails, the traffic goes on.</summary>
+    private sealed class Both(Terminal.Terminal terminal, Recorder? file, Recorder? shown) : IExchangeSink
+    {
+        private int _told;
+
+        public bool WantsBodies => file is { WantsBodies: true } || shown is { WantsBodies: true };
+
         public void Add(Exchange exchange)
         {
-            recorder?.Add(exchange);
-            if (!quiet && exchange is ModelCall call)
+            file?.Add(exchange);
+            shown?.Add(exchange);
+            Check(file, 1, "nothing more is recorded");
+            Check(shown, 2, "nothing more is shown");
+        }
+
+        private void Check(Recorder? recorder, int bit, string what)
+        {
+            if (recorder?.Failure is { } why && (Interlocked.Or(ref _told, bit) & bit) == 0)
             {
-                app.Terminal.WriteLine(
-                    string.Create(
-                        CultureInfo.InvariantCulture,
-                        $"{call.At.ToLocalTime():HH:mm:ss} {Redaction.Text(call.Method)} {Redaction.Path(call.Path)} {(call.Status == 0 ? "-" : call.Status)} {call.Duration.TotalSeconds:0.000} s{(call.Error is { } error ? $" ({Redaction.Text(error)})" : "")}"
-                    )
-                );
+                terminal.Say($"warning: {what}: {why}. Requests go on.");
             }
         }
     }

@@ -73,8 +73,11 @@ public sealed class Conversation
     private IEnumerable<ConversationItem> Begin(CallStart call)
     {
         _open[call.Id] = new OpenCall(call);
-        return [new ConversationItem(call.At, ConversationKind.Call, call.Kind, call.Id, call.Model)];
+        return [new ConversationItem(call.At, ConversationKind.Call, call.Kind, call.Id, call.Model ?? Asked(call.Method, call.Path))];
     }
+
+    // Of what is no question to a model, the request itself says the most.
+    private static string Asked(string method, string path) => $"{Redaction.Text(method)} {Redaction.Path(path)}";
 
     private IEnumerable<ConversationItem> Request(CallRequest request)
     {
@@ -142,7 +145,8 @@ public sealed class Conversation
         {
             call = call with { InputTokens = reader.InputTokens, OutputTokens = reader.OutputTokens };
         }
-        items.Add(new ConversationItem(call.At + call.Duration, ConversationKind.Done, call.Error, call.Id, null, null, Numbers(call)));
+        var name = call.Id is null ? Asked(call.Method, call.Path) : null;
+        items.Add(new ConversationItem(call.At + call.Duration, ConversationKind.Done, call.Error, call.Id, name, null, Numbers(call)));
         return items;
     }
 

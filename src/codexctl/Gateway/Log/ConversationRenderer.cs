@@ -169,6 +169,10 @@ public sealed class ConversationRenderer(TextWriter output, bool colours)
         {
             // Answered by the gateway itself: a title, a list, a refusal.
             words.Add(numbers.Model is { } model ? $"{numbers.Kind} {model}" : numbers.Kind);
+            if (numbers.Kind is "pass" or "refused" && item.Name is { } asked)
+            {
+                words.Add(asked);
+            }
         }
         if (numbers.InputTokens is { } input)
         {

@@ -11,6 +11,9 @@ public sealed record LoggedSession(string Engine, string Container, string? Work
 
     public DateTimeOffset? Started { get; init; }
 
+    /// <summary>A file that somebody named, of which it cannot be told whether anybody still writes to it.</summary>
+    public bool IsFile => Engine.Length == 0;
+
     /// <summary>Whether a gateway writes to it now.</summary>
     public bool IsLive => !Record.Ended && GatewayLives(Files) && RecordFile.Last(Files.Records)?.Id == Id;
 
@@ -45,7 +48,7 @@ public sealed class SessionFinder(Paths paths)
     public IReadOnlyList<LoggedSession> OfFolder(string folder) => [.. All().Where(session => session.Workdir == folder)];
 
     /// <summary>The session that is meant: by the beginning of its name, or the latest of a container, or the latest of the folder.</summary>
-    /// <param name="wanted">A session's or a container's name; null for the folder's latest.</param>
+    /// <param name="wanted">A session's or a container's name, or a record's path; null for the folder's latest.</param>
     /// <exception cref="UserError">There is none, or several.</exception>
     public LoggedSession Find(string? wanted, string folder)
     {
@@ -58,6 +61,10 @@ public sealed class SessionFinder(Paths paths)
                     "Records are made by codexctl run.",
                     "codexctl log --list --all shows those of other folders."
                 );
+        }
+        if (wanted.Contains('/') || wanted.EndsWith(".jsonl", StringComparison.Ordinal))
+        {
+            return OfFile(Path.GetFullPath(wanted));
         }
         var all = All();
         if (all.Where(session => session.Container == wanted).ToList() is [.., var newest])
@@ -81,6 +88,27 @@ public sealed class SessionFinder(Paths paths)
                 "Type more of the name."
             ),
         };
+    }
+
+    /// <summary>A record that lies somewhere else: of `codexctl proxy`, or a copy.</summary>
+    private static LoggedSession OfFile(string path)
+    {
+        var folder = Path.GetDirectoryName(path)!;
+        var (name, part) = RecordFile.Split(path);
+        var record =
+            part == 1 ? RecordFile.Sessions(folder).FirstOrDefault(session => session.Id == name && session.Parts[0] == path) : null;
+        if (!File.Exists(path))
+        {
+            throw new UserError($"There is no file {path}.", null, "codexctl log --list --all shows the sessions that are recorded.");
+        }
+        record ??= new RecordSession(Path.GetFileName(path), [path]);
+        return FirstLine(path) is null
+            ? throw new UserError(
+                $"{path} is no record of codexctl.",
+                "Its first line does not say so.",
+                "docs/recording.md tells what one looks like."
+            )
+            : Describe("", "", new ContainerPaths(folder), record);
     }
 
     /// <summary>The containers that have a folder of state, with their engines.</summary>

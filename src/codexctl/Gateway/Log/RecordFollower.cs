@@ -95,7 +95,11 @@ public sealed class RecordFollower(Func<IReadOnlyList<LoggedSession>> newer, Tim
 
         public void Dispose() => _lines?.Dispose();
 
-        private string PathOf(int part) => Path.Combine(session.Files.Records, RecordParts.NameOf(session.Id, part));
+        // The first by its own path: a copy that lies somewhere may have any name.
+        private string PathOf(int part) =>
+            part == 1
+                ? session.Record.Parts[0]
+                : Path.Combine(Path.GetDirectoryName(session.Record.Parts[0])!, RecordParts.NameOf(session.Id, part));
 
         private bool Open(int part)
         {

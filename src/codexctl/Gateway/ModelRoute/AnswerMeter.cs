@@ -6,15 +6,33 @@ using Codexctl.Models;
 
 namespace Codexctl.Gateway.ModelRoute;
 
+/// <summary>What a meter learns about a call.</summary>
+internal interface IMeteredCall
+{
+    /// <summary>Whether the first word of the answer is still to come.</summary>
+    bool AwaitsToken { get; }
+
+    long? InputTokens { get; set; }
+
+    long? OutputTokens { get; set; }
+
+    /// <summary>How long the server says that it generated.</summary>
+    TimeSpan? Generation { get; set; }
+
+    string? Error { get; set; }
+
+    void FirstToken();
+}
+
 /// <summary>Reads tokens, times and errors from an answer that passes by, in whatever chunks. Looks closely only at lines that have the words for it.</summary>
-internal sealed class AnswerMeter(AnswerForm form, CallRecord call)
+internal sealed class AnswerMeter(AnswerForm form, IMeteredCall call)
 {
     /// <summary>A longer line has no usage that would be worth its memory. Bytes.</summary>
     private const int Longest = 4 << 20;
 
     private static readonly byte[][] _words =
     [
-        .. new[] { "content", "response", "thinking", "reasoning_content", "reasoning", "text" }.Select(name =>
+        .. new[] { "content", "response", "thinking", "reasoning_content", "reasoning", "text", "delta" }.Select(name =>
             Encoding.ASCII.GetBytes($"\"{name}\":")
         ),
     ];
@@ -105,7 +123,7 @@ internal sealed class AnswerMeter(AnswerForm form, CallRecord call)
 
     private void Read(JsonElement answer)
     {
-        if (answer.Get("usage") is { } usage)
+        if ((answer.Get("usage") ?? answer.Get("response")?.Get("usage")) is { } usage)
         {
             call.InputTokens = usage.Number("prompt_tokens") ?? usage.Number("input_tokens") ?? call.InputTokens;
             call.OutputTokens = usage.Number("completion_tokens") ?? usage.Number("output_tokens") ?? call.OutputTokens;

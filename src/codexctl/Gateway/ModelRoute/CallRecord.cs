@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Codexctl.Gateway.ModelRoute;
 
 /// <summary>What is learned about one request while it runs.</summary>
-internal sealed class CallRecord
+internal sealed class CallRecord : IMeteredCall
 {
     private const int LongestPath = 200;
 
@@ -22,6 +22,9 @@ internal sealed class CallRecord
     private TimeSpan? _firstToken;
     private IExchangeSink? _bodies;
     private long? _id;
+
+    /// <summary>A number that no other call of this process has.</summary>
+    public static long NewId() => Interlocked.Increment(ref _last);
 
     public CallRecord(TimeProvider time, HttpContext context)
     {
@@ -69,7 +72,7 @@ internal sealed class CallRecord
     /// <summary>The request goes to the model now: it is told, with its body where that is wanted.</summary>
     public void Begin(HttpContext context, IExchangeSink sink, ReadOnlySpan<byte> body)
     {
-        var id = Interlocked.Increment(ref _last);
+        var id = NewId();
         _id = id;
         sink.Add(new CallStart(_at, id, _method, _path, Kind, Model));
         if (!sink.WantsBodies)

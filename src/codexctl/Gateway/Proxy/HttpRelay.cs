@@ -32,7 +32,7 @@ internal sealed class HttpRelay(Uri target, HostRule hosts, IExchangeSink sink, 
         {
             while (await ReadHeadAsync(client, cancel) is { } head)
             {
-                var call = new RelayCall(time, head);
+                var call = new RelayCall(time, head, sink);
                 try
                 {
                     (server, var again) = await ExchangeAsync(client, server, head, call, cancel);

@@ -46,6 +46,7 @@ internal sealed class RelayExchange(Wire client, Wire server, RelayRequest reque
     {
         try
         {
+            call.Sent();
             server.Output.Write(request.Head);
             await BodyCopier.FlushAsync(server.Output, _uploading.Token);
             await BodyCopier.CopyAsync(
@@ -53,10 +54,11 @@ internal sealed class RelayExchange(Wire client, Wire server, RelayRequest reque
                 request.Body,
                 server.Output,
                 request.Body.Framing == Framing.Chunked,
-                static _ => { },
+                call.Sends,
                 trailers: true,
                 _uploading.Token
             );
+            call.SentAll();
         }
         catch (PrematureEndException)
         {
@@ -148,7 +150,7 @@ internal sealed class RelayExchange(Wire client, Wire server, RelayRequest reque
         {
             headers.Add(new("Connection", "close"));
         }
-        call.Answered(status);
+        call.Answered(status, head);
         _answered = true;
         client.Output.Write(MessageHead.Write($"HTTP/1.1 {status} {head.Third}", headers));
         await BodyCopier.FlushAsync(client.Output, stop.Token);
@@ -156,7 +158,7 @@ internal sealed class RelayExchange(Wire client, Wire server, RelayRequest reque
         {
             try
             {
-                await BodyCopier.CopyAsync(server.Input, body, client.Output, chunked, static _ => { }, trailers: true, stop.Token);
+                await BodyCopier.CopyAsync(server.Input, body, client.Output, chunked, call.Answers, trailers: true, stop.Token);
             }
             catch (MalformedMessageException error)
             {
@@ -193,7 +195,7 @@ internal sealed class RelayExchange(Wire client, Wire server, RelayRequest reque
         var headers = head.EndToEnd("Content-Length").ToList();
         headers.AddRange(head.Headers.Where(header => header.Key.Equals("Upgrade", StringComparison.OrdinalIgnoreCase)));
         headers.Add(new("Connection", "Upgrade"));
-        call.Answered(101);
+        call.Answered(101, head);
         client.Output.Write(MessageHead.Write($"HTTP/1.1 101 {head.Third}", headers));
         await BodyCopier.FlushAsync(client.Output, stop.Token);
         await Task.WhenAll(Guarded(PumpAsync(client, server)), Guarded(PumpAsync(server, client)));

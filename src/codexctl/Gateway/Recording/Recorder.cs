@@ -19,7 +19,9 @@ public sealed class Recorder : IExchangeSink, IAsyncDisposable
     private const long WaitingBytes = 64L << 20;
 
     /// <summary>A larger request body is not recorded. Bytes.</summary>
-    private const int LongestBody = 16 << 20;
+    internal const int LongestBody = 16 << 20;
+
+    internal static readonly string TooLong = $"the request is longer than {LongestBody >> 20} MB";
 
     private readonly Channel<Exchange> _channel = Channel.CreateBounded<Exchange>(
         // With Wait, TryWrite says no when it is full; the other modes drop in silence.
@@ -212,7 +214,7 @@ public sealed class Recorder : IExchangeSink, IAsyncDisposable
             return;
         }
         var why =
-            bytes.IsRequest && bytes.Bytes.Length > LongestBody ? $"the request is longer than {LongestBody >> 20} MB"
+            bytes.IsRequest && bytes.Bytes.Length > LongestBody ? TooLong
             : Interlocked.Add(ref _waitingBytes, bytes.Bytes.Length) > WaitingBytes ? "the disk was too slow"
             : null;
         if (why is null && _channel.Writer.TryWrite(bytes))

@@ -27,11 +27,12 @@ internal sealed class RelayHost : IAsyncDisposable, IExchangeSink
     public int Connections { get; private set; }
 
     /// <param name="serve">One connection of the server's.</param>
-    public static RelayHost Start(Func<Socket, Task> serve)
+    /// <param name="sink">Gets what happened; null for <see cref="Calls"/>.</param>
+    public static RelayHost Start(Func<Socket, Task> serve, IExchangeSink? sink = null)
     {
         var host = new RelayHost();
         var port = ((IPEndPoint)host._server.LocalEndpoint).Port;
-        var relay = new HttpRelay(new Uri($"http://127.0.0.1:{port}"), new HostRule([]), host, TimeProvider.System);
+        var relay = new HttpRelay(new Uri($"http://127.0.0.1:{port}"), new HostRule([]), sink ?? host, TimeProvider.System);
         _ = host.AcceptAsync(host._server, serve, count: true);
         _ = host.AcceptAsync(host._front, socket => relay.ServeAsync(socket, host._end.Token), count: false);
         return host;

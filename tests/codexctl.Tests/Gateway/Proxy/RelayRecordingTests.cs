@@ -1,0 +1,154 @@
+using System.Net.Sockets;
+using Codexctl.Gateway.Log;
+using Codexctl.Gateway.Recording;
+
+namespace Codexctl.Tests.Gateway.Proxy;
+
+/// <summary>What is recorded of, and shown from, the plain relay.</summary>
+public sealed class RelayRecordingTests
+{
+    private const string Question =
+        """{"model":"gpt-oss:20b","messages":[{"role":"user","content":"hi, my key is sk-proj-abcdefghijklmnop1234"}]}""";
+
+    [Fact]
+    public async Task A_chat_over_the_plain_relay_is_shown_whatever_the_chunks()
+    {
+        string[] answer =
+        [
+            """{"model":"gpt-oss:20b","message":{"role":"assistant","thinking":"A gree""",
+            "ting.\"}}\n{\"message\":{\"content\":\"Hel",
+            "lo there.\"}}\n{\"done\":true,\"message\":{\"content\":\"\"},\"prompt_eval_count\":12,\"eval_count\":3,\"eval_duration\":100000000}\n",
+        ];
+
+        var (shown, seen) = await AskAsync("/api/chat", Question, "application/x-ndjson", answer);
+
+        shown.ShouldContain("turn     #");
+        shown.ShouldContain(" gpt-oss:20b\n");
+        shown.ShouldContain("person   hi, my key is [redacted]\n");
+        shown.ShouldContain("thinks   A greeting.\n");
+        shown.ShouldContain("answer   Hello there.\n");
+        shown.ShouldContain("12 tokens in, 3 out · first token ");
+        shown.ShouldContain(" 30.0 tokens/s");
+        var call = seen.OfType<ModelCall>().ShouldHaveSingleItem();
+        (call.Kind, call.Model, call.Status, call.InputTokens, call.OutputTokens).ShouldBe(("turn", "gpt-oss:20b", 200, 12, 3));
+    }
+
+    [Fact]
+    public async Task A_stream_of_events_is_understood_too()
+    {
+        var (shown, seen) = await AskAsync(
+            "/v1/responses",
+            """{"model":"m","input":"hi","stream":true}""",
+            "text/event-stream",
+            "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"output_index\":0,\"delta\":\"Hello\"}\n",
+            "\nevent: response.completed\ndata: {\"type\":\"response.completed\",\"response\":{\"usage\":{\"input_tokens\":7,\"output_tokens\":2}}}\n\n"
+        );
+
+        shown.ShouldContain("answer   Hello\n");
+        shown.ShouldContain("7 tokens in, 2 out");
+        seen.OfType<ModelCall>().Single().TimeToFirstToken.ShouldNotBeNull();
+    }
+
+    [Fact]
+    public async Task What_is_no_question_to_a_model_is_shown_by_its_path_and_without_its_query()
+    {
+        var (shown, _) = await AskAsync("/api/tags?token=secret", "", "application/json", "{\"models\":[]}");
+
+        shown.ShouldContain("pass     #");
+        shown.ShouldContain("POST /api/tags\n");
+        shown.ShouldNotContain("secret");
+    }
+
+    [Theory]
+    [InlineData("application/octet-stream", "", "the answer is application/octet-stream")]
+    [InlineData("application/json", "Content-Encoding: br\r\n", "the answer is compressed (br)")]
+    public async Task What_cannot_be_read_is_left_out_and_that_is_said(string type, string header, string why)
+    {
+        var (shown, seen) = await AskAsync(
+            "/api/chat",
+            Question,
+            type + (header.Length > 0 ? "\r\n" + header.TrimEnd() : ""),
+            "\u0001\u0002"
+        );
+
+        shown.ShouldContain(why);
+        seen.OfType<CallPart>().ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task A_request_that_is_too_long_passes_whole_and_is_not_recorded()
+    {
+        var (shown, seen) = await AskAsync("/api/chat", new string(' ', (16 << 20) + 1), "application/json", "{}");
+
+        shown.ShouldContain("the request is longer than 16 MB");
+        seen.OfType<CallRequest>().ShouldBeEmpty();
+        seen.OfType<ModelCall>().Single().Status.ShouldBe(200);
+    }
+
+    [Fact]
+    public async Task A_server_that_is_not_there_is_shown_with_the_request()
+    {
+        var watched = new List<Exchange>();
+        await using (var recorder = Recorder.Watching(TimeProvider.System, watched.Add))
+        await using (var host = RelayHost.Start(_ => Task.CompletedTask, recorder))
+        {
+            host.StopServer();
+            await host.AskAsync("GET /api/tags HTTP/1.1\r\nHost: localhost\r\n\r\n");
+            await Task.Delay(100);
+        }
+
+        var shown = Show(watched);
+        shown.ShouldContain("GET /api/tags");
+        shown.ShouldContain("ollama serve");
+    }
+
+    private static async Task<(string Shown, List<Exchange> Seen)> AskAsync(string path, string body, string type, params string[] answer)
+    {
+        var watched = new List<Exchange>();
+        await using (var recorder = Recorder.Watching(TimeProvider.System, watched.Add))
+        await using (
+            var host = RelayHost.Start(
+                async server =>
+                {
+                    var head = await RelayHost.ReadUntilAsync(server, "\r\n\r\n");
+                    for (var left = body.Length - (head.Length - head.IndexOf("\r\n\r\n", StringComparison.Ordinal) - 4); left > 0; )
+                    {
+                        left -= await server.ReceiveAsync(new byte[Math.Min(left, 1 << 16)]);
+                    }
+                    await RelayHost.SayAsync(server, $"HTTP/1.1 200 OK\r\nContent-Type: {type}\r\nTransfer-Encoding: chunked\r\n\r\n");
+                    foreach (var piece in answer)
+                    {
+                        await RelayHost.SayAsync(server, $"{piece.Length:x}\r\n{piece}\r\n");
+                        await Task.Delay(20);
+                    }
+                    await RelayHost.SayAsync(server, "0\r\n\r\n");
+                },
+                recorder
+            )
+        )
+        {
+            var got = await host.AskAsync(
+                $"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {body.Length}\r\nConnection: close\r\n\r\n{body}"
+            );
+            got.ShouldStartWith("HTTP/1.1 200 OK\r\n");
+            got.ShouldEndWith("0\r\n\r\n");
+            // The call is told of when the connection's end was seen.
+            for (var i = 0; i < 500 && !watched.ToArray().OfType<ModelCall>().Any(); i++)
+            {
+                await Task.Delay(10);
+            }
+        }
+        return (Show(watched), watched);
+    }
+
+    private static string Show(IEnumerable<Exchange> watched)
+    {
+        var text = new StringWriter();
+        var renderer = new ConversationRenderer(text, colours: false);
+        foreach (var exchange in watched)
+        {
+            renderer.Add(exchange);
+        }
+        return text.ToString();
+    }
+}
