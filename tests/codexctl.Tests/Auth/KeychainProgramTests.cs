@@ -170,7 +170,8 @@ public sealed partial class KeychainProgramTests : IDisposable
 
     [GeneratedRegex(
         """^(-i|(find|delete)-generic-password -s codex-OpenAI-auth -a device-auth-openAI(\.[0-9a-f]{8}\.[0-9]{1,3})?( -w)?)$""",
-        RegexOptions.ExplicitCapture
+        RegexOptions.ExplicitCapture,
+        matchTimeoutMilliseconds: 1000
     )]
     private static partial Regex Harmless();
 
