@@ -235,9 +235,11 @@ public sealed record ImageBuild(
     string? Network
 );
 
-public sealed class ImageMissingException(string image) : Exception($"There is no image {image} on this machine.")
+/// <param name="said">The engine's own words; null where it was asked for the image and has none.</param>
+public sealed class ImageMissingException(string image, string? said = null) : Exception($"There is no image {image} on this machine.")
 {
     public string Image { get; } = image;
+    public string? Said { get; } = said;
 }
 
 public sealed class NameTakenException(string name) : Exception($"A container named {name} exists already.");

@@ -371,6 +371,7 @@ public sealed class SessionRunner(SessionServices services)
         var candidates = SessionPlanner.Candidates(request);
         var swept = false;
         var offered = false;
+        var made = false;
         for (var tries = 0; ; tries++)
         {
             try
@@ -398,10 +399,23 @@ public sealed class SessionRunner(SessionServices services)
                 }
                 tries--;
             }
-            catch (ImageMissingException missing) when (tries < TriesForAName)
+            catch (ImageMissingException missing) when (!made)
             {
                 // Outside the turn: building takes minutes, and runs of other folders need not wait for it.
+                made = true;
+                services.Say(
+                    missing.Said is { } said ? $"{EngineName} has no image {missing.Image} ({said}); making it." : missing.Message
+                );
                 await services.MakeImage(missing.Image, cancel);
+            }
+            catch (ImageMissingException missing)
+            {
+                throw new UserError(
+                    $"{EngineName} does not find the image {missing.Image}, which was made just now.",
+                    missing.Said,
+                    "Look whether the engine keeps its images where this call looks for them (its settings, HOME), or whether another program removes them.",
+                    ExitCodes.BeforeCommand
+                );
             }
             catch (ImageProblemException problem)
             {

@@ -48,7 +48,7 @@ public static class Rootless
         }
         File.WriteAllText(
             $"{Folder}/storage.conf",
-            $"[storage]\ndriver = \"vfs\"\ngraphroot = \"{Folder}/store\"\nrunroot = \"{Folder}/run/storage\"\n"
+            $"[storage]\ndriver = \"vfs\"\ngraphroot = \"{Folder}/store\"\nrootless_storage_path = \"{Folder}/store\"\nrunroot = \"{Folder}/run/storage\"\n"
         );
         File.Copy(Machine.Variable("CONTAINERS_CONF") ?? "/dev/null", $"{Folder}/containers.conf", overwrite: true);
         File.WriteAllText(

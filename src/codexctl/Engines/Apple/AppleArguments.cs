@@ -31,12 +31,6 @@ public static class AppleArguments
         "SYS_CHROOT",
     ];
 
-    /// <summary>
-    /// What the client itself goes by when it stands in its environment (its settings are found by HOME, for one). The box's
-    /// values of these are fixed and no secrets, so they may stand on the command line.
-    /// </summary>
-    private static readonly string[] _clientsOwn = ["HOME", "USER", "LOGNAME", "SHELL", "LANG"];
-
     /// <summary>All containers: the client can neither filter nor inspect two of which one may be missing.</summary>
     public static List<string> List() => ["ls", "--all", "--format", "json"];
 
@@ -98,35 +92,11 @@ public static class AppleArguments
         {
             arguments.Add("--tty");
         }
-        // Names only: the values reach the client through its environment, so that no argument list ever shows them.
-        foreach (var name in ExecEnvironment(spec).Keys.Order(StringComparer.Ordinal))
-        {
-            arguments.AddRange(["--env", name]);
-        }
-        foreach (var name in _clientsOwn)
-        {
-            if (spec.Environment.TryGetValue(name, out var value))
-            {
-                arguments.AddRange(["--env", $"{name}={value}"]);
-            }
-        }
+        arguments.AddRange(ExecVariables.Options(spec));
         // Root at first, as with docker: codexctl-enter drops everything before the command runs.
         arguments.AddRange(["--user", "0:0", "--workdir", Box.Workdir, spec.Container, Box.Enter, spec.Session]);
         arguments.AddRange(spec.Command);
         return arguments;
-    }
-
-    /// <summary>What the client's own process gets in its environment, to hand it on by name.</summary>
-    public static Dictionary<string, string?> ExecEnvironment(ExecSpec spec)
-    {
-        var environment = spec
-            .Environment.Where(variable => !_clientsOwn.Contains(variable.Key, StringComparer.Ordinal))
-            .ToDictionary(variable => variable.Key, variable => (string?)variable.Value, StringComparer.Ordinal);
-        if (spec.Root)
-        {
-            environment[Box.RootVariable] = "1";
-        }
-        return environment;
     }
 
     public static List<string> KillSession(string container, string session) =>

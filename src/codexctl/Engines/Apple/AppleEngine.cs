@@ -96,7 +96,7 @@ public sealed partial class AppleEngine(IProcesses processes, Paths paths, Perso
     private static CommandLine ExecCommand(ExecSpec spec) =>
         AppleClient.Command(AppleArguments.Exec(spec)) with
         {
-            Environment = AppleArguments.ExecEnvironment(spec),
+            Environment = ExecVariables.ForClient(spec),
             IgnoresSignals = true,
             KeepsOutputProcessing = spec.Terminal,
         };

@@ -79,27 +79,12 @@ public static class DockerArguments
         {
             arguments.Add("--tty");
         }
-        // Names only: the values reach docker through its environment, so that no argument list ever shows them.
-        foreach (var name in ExecEnvironment(spec).Keys.Order(StringComparer.Ordinal))
-        {
-            arguments.AddRange(["--env", name]);
-        }
+        arguments.AddRange(ExecVariables.Options(spec));
         // Root at first: only root can empty the bounding set. codexctl-enter drops everything before the command runs.
         arguments.AddRange(["--user", "0:0", "--workdir", Box.Workdir, spec.Container, Box.Enter]);
         arguments.Add(spec.Session);
         arguments.AddRange(spec.Command);
         return arguments;
-    }
-
-    /// <summary>What docker's own process gets in its environment, to hand it on by name.</summary>
-    public static Dictionary<string, string?> ExecEnvironment(ExecSpec spec)
-    {
-        var environment = spec.Environment.ToDictionary(e => e.Key, e => (string?)e.Value, StringComparer.Ordinal);
-        if (spec.Root)
-        {
-            environment[Box.RootVariable] = "1";
-        }
-        return environment;
     }
 
     public static List<string> Build(ImageBuild build)

@@ -17,7 +17,7 @@ public sealed partial class DockerEngine(IProcesses processes, DockerDialect dia
     {
         var result = await RunAsync(["container", "inspect", .. names], _lookUp, cancel);
         // A missing one is told on standard error and by the exit code; the others are printed all the same.
-        if (result.ExitCode != 0 && !Lines(result.Error).All(IsMissing))
+        if (result.ExitCode != 0 && !Says(result, IsMissing))
         {
             throw Explain(["container", "inspect", .. names], result);
         }
@@ -43,9 +43,9 @@ public sealed partial class DockerEngine(IProcesses processes, DockerDialect dia
         {
             return;
         }
-        if (Lines(result.Error).Any(IsMissingImage))
+        if (SaysMissing(result, spec.Image))
         {
-            throw new ImageMissingException(spec.Image);
+            throw new ImageMissingException(spec.Image, result.Error.Trim());
         }
         if (result.Error.Contains("is already in use by", StringComparison.OrdinalIgnoreCase))
         {
@@ -101,7 +101,7 @@ public sealed partial class DockerEngine(IProcesses processes, DockerDialect dia
         {
             return DockerJson.Images(result.Output, image).FirstOrDefault();
         }
-        return Lines(result.Error).All(IsMissingImage) ? null : throw Explain(arguments, result);
+        return SaysMissing(result, image) ? null : throw Explain(arguments, result);
     }
 
     public async Task<(IReadOnlyList<ContainerInfo> Containers, ImageInfo? Image)> InspectWithImageAsync(
@@ -113,7 +113,7 @@ public sealed partial class DockerEngine(IProcesses processes, DockerDialect dia
         // A container's name holds no colon, so that none can be taken for the image.
         string[] arguments = ["inspect", WithTag(image), .. names];
         var result = await RunAsync(arguments, _lookUp, cancel);
-        if (result.ExitCode != 0 && !Lines(result.Error).All(IsMissing))
+        if (result.ExitCode != 0 && !Says(result, IsMissing))
         {
             throw Explain(arguments, result);
         }
@@ -179,7 +179,7 @@ public sealed partial class DockerEngine(IProcesses processes, DockerDialect dia
     private CommandLine ExecCommand(ExecSpec spec) =>
         Command(DockerArguments.Exec(dialect, spec)) with
         {
-            Environment = DockerArguments.ExecEnvironment(spec),
+            Environment = ExecVariables.ForClient(spec),
         };
 
     private async Task LongAsync(CommandLine command, Action<string> onLine, CancellationToken cancel)
@@ -216,7 +216,7 @@ public sealed partial class DockerEngine(IProcesses processes, DockerDialect dia
     private async Task GoneIsFineAsync(IReadOnlyList<string> arguments, CancellationToken cancel)
     {
         var result = await RunAsync(arguments, _change, cancel);
-        if (result.ExitCode != 0 && !Lines(result.Error).All(IsMissing))
+        if (result.ExitCode != 0 && !Says(result, IsMissing))
         {
             throw Explain(arguments, result);
         }
@@ -235,9 +235,27 @@ public sealed partial class DockerEngine(IProcesses processes, DockerDialect dia
         // podman's words for one that does not run.
         || line.Contains("container state improper", StringComparison.OrdinalIgnoreCase);
 
-    private static bool IsMissingImage(string line) =>
-        line.Contains("No such image", StringComparison.OrdinalIgnoreCase)
-        || line.Contains("image not known", StringComparison.OrdinalIgnoreCase);
+    /// <summary>
+    /// Nothing else went wrong than that there is no such image. Whatever is not known for sure is a failure with the engine's
+    /// own words: a build instead would hide them, and not help.
+    /// </summary>
+    private static bool SaysMissing(ProcessResult result, string image)
+    {
+        var name = image[(image.LastIndexOf('/') + 1)..];
+        return Says(
+            result,
+            line =>
+                line.Contains(name, StringComparison.Ordinal)
+                && (
+                    line.Contains("No such image", StringComparison.OrdinalIgnoreCase)
+                    || line.Contains("image not known", StringComparison.OrdinalIgnoreCase)
+                )
+        );
+    }
+
+    /// <summary>It said something, and nothing else; an engine that was killed says nothing at all.</summary>
+    private static bool Says(ProcessResult result, Func<string, bool> expected) =>
+        Lines(result.Error).ToList() is { Count: > 0 } lines && lines.All(expected);
 
     private static IEnumerable<string> Lines(string text) =>
         text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)

@@ -143,14 +143,14 @@ public class AppleArgumentsTests
                     + "/usr/local/bin/codexctl-enter s1 codex exec -n -- -it"
             );
         // The client finds its own settings by HOME.
-        AppleArguments.ExecEnvironment(Exec).Keys.ShouldBe(["TOKEN", "TERM"], ignoreOrder: true);
+        ExecVariables.ForClient(Exec).Keys.ShouldBe(["TOKEN", "TERM"], ignoreOrder: true);
     }
 
     [Fact]
     public void Only_su_exec_keeps_roots_privileges_and_only_a_terminal_is_one()
     {
-        AppleArguments.ExecEnvironment(Exec).ShouldNotContainKey(Box.RootVariable);
-        AppleArguments.ExecEnvironment(Exec with { Root = true })[Box.RootVariable].ShouldBe("1");
+        ExecVariables.ForClient(Exec).ShouldNotContainKey(Box.RootVariable);
+        ExecVariables.ForClient(Exec with { Root = true })[Box.RootVariable].ShouldBe("1");
         AppleArguments.Exec(Exec).ShouldNotContain("--tty");
         AppleArguments.Exec(Exec with { Terminal = true }).ShouldContain("--tty");
     }

@@ -1,5 +1,7 @@
 using Codexctl.Engines;
 using Codexctl.Engines.Docker;
+using Codexctl.Sessions;
+using Codexctl.Settings;
 
 namespace Codexctl.Tests.Engines.Docker;
 
@@ -87,17 +89,42 @@ public class DockerArgumentsTests
         var arguments = DockerArguments.Exec(DockerDialect.Docker(), exec);
         arguments.ShouldContain("TOKEN");
         string.Join(' ', arguments).ShouldNotContain("sk-secret");
-        DockerArguments.ExecEnvironment(exec)["TOKEN"].ShouldBe("sk-secret");
+        ExecVariables.ForClient(exec)["TOKEN"].ShouldBe("sk-secret");
         arguments.TakeLast(5).ShouldBe([Box.Enter, "s1", "codex", "exec", "-n"]);
         arguments.ShouldNotContain("--tty");
+    }
+
+    [Fact]
+    public void What_the_client_itself_goes_by_stays_out_of_its_environment()
+    {
+        // By its HOME it finds its contexts and podman its store; a proxy of the box's would swallow its way to a remote engine.
+        var variables = BoxEnvironment.For(
+            new HostEnvironment(new Dictionary<string, string> { ["TERM"] = "vt100", ["HOME"] = "/home/me" }),
+            BoxNetwork.None,
+            certificates: true
+        );
+        var exec = new ExecSpec("c", ["id"], new BoxUser(0, 0), Root: false, Terminal: false, variables, "s");
+        var arguments = DockerArguments.Exec(DockerDialect.Docker(), exec);
+        string[] clients = ["HOME", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE"];
+        foreach (var name in clients)
+        {
+            ExecVariables.ForClient(exec).ShouldNotContainKey(name);
+            arguments.ShouldContain($"{name}={variables[name]}");
+        }
+        // Every variable gets into the box, by its name or with its value, once.
+        arguments
+            .Where((_, at) => at > 0 && arguments[at - 1] == "--env")
+            .Select(option => option.Split('=')[0])
+            .ShouldBe(variables.Keys, ignoreOrder: true);
+        ExecVariables.ForClient(exec)["TERM"].ShouldBe("vt100");
     }
 
     [Fact]
     public void Only_su_exec_keeps_roots_privileges()
     {
         var exec = new ExecSpec("c", ["id"], new BoxUser(0, 0), Root: false, Terminal: true, new Dictionary<string, string>(), "s");
-        DockerArguments.ExecEnvironment(exec).ShouldNotContainKey(Box.RootVariable);
-        DockerArguments.ExecEnvironment(exec with { Root = true })[Box.RootVariable].ShouldBe("1");
+        ExecVariables.ForClient(exec).ShouldNotContainKey(Box.RootVariable);
+        ExecVariables.ForClient(exec with { Root = true })[Box.RootVariable].ShouldBe("1");
         DockerArguments.Exec(DockerDialect.Docker(), exec).ShouldContain("--tty");
     }
 }

@@ -109,6 +109,46 @@ public class PodmanDialectTests
     }
 
     [Theory]
+    [InlineData("Error: codex: image not known")]
+    [InlineData("Error: localhost/codex:latest: image not known")]
+    [InlineData("Error: inspecting object: unable to find a name and tag match for codex in repotags: no such image")]
+    [InlineData("time=\"2026-01-01T00:00:00Z\" level=warning msg=\"cgroups v1\"\nError: codex: image not known")]
+    public async Task A_missing_image_is_told_with_podmans_words(string error)
+    {
+        using var processes = new FakeProcesses().Expect("podman create", "", error + "\n", 125);
+        var missing = await Should.ThrowAsync<ImageMissingException>(() => Engine(processes).CreateAsync(_spec));
+        missing.Image.ShouldBe("codex");
+        missing.Said.ShouldBe(error);
+    }
+
+    [Theory]
+    [InlineData("Error: invalid option type \"zz\"")]
+    [InlineData("Error: database is locked\nError: codex: image not known")]
+    [InlineData("Error: creating container storage: 0123abcd: image not known")]
+    [InlineData("Error: crun: pids limit: no such file or directory")]
+    [InlineData("Error: mkdir /home/coder: permission denied")]
+    [InlineData("")]
+    public async Task No_other_failure_is_taken_for_a_missing_image(string error)
+    {
+        using var processes = new FakeProcesses().Expect("podman create", "", error, 125).Expect("podman image inspect", "", error, 125);
+        (await Should.ThrowAsync<ProcessError>(() => Engine(processes).CreateAsync(_spec))).Tail.ShouldBe(error);
+        (await Should.ThrowAsync<ProcessError>(() => Engine(processes).InspectImageAsync("codex"))).Tail.ShouldBe(error);
+    }
+
+    [Fact]
+    public async Task An_engine_that_failed_without_a_word_does_not_mean_that_a_container_is_gone()
+    {
+        using var processes = new FakeProcesses()
+            .Expect("podman container inspect x", "", "", 137)
+            .Expect("podman container stop", "", "", 137);
+        await Should.ThrowAsync<ProcessError>(() => Engine(processes).InspectAsync(["x"]));
+        await Should.ThrowAsync<ProcessError>(() => Engine(processes).StopAsync("x"));
+    }
+
+    [Fact]
+    public void The_hosts_proxies_stay_outside() => Create(DockerDialect.Podman(rootless: false)).ShouldContain("--http-proxy=false");
+
+    [Theory]
     [InlineData("v1 [memory cpu]", true)]
     [InlineData("v2 [memory pids]", true)]
     [InlineData("v2 [cpu memory pids]", false)]
