@@ -45,6 +45,7 @@ public class DoctorTests
             "door",
             "image",
             "left-overs",
+            "login",
             "model server",
             "model",
             "context",

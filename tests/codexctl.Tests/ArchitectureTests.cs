@@ -22,7 +22,7 @@ public partial class ArchitectureTests
         ["Policy"] = "",
         ["Processes"] = "Settings",
         ["Terminal"] = "",
-        ["Doctor"] = "Engines Gateway Images Models Policy Processes Settings",
+        ["Doctor"] = "Auth Engines Gateway Images Models Policy Processes Settings",
         ["Settings"] = "Policy",
     };
 

@@ -14,10 +14,13 @@ namespace Codexctl.Auth;
 /// `security -i` takes lines of at most 4095 bytes. A login that does not fit is stored in parts, in items of their own; the item that the
 /// seed knew then says which. It is written last: until then the old login is the one that counts.
 /// </remarks>
-public sealed class Keychain(IProcesses processes) : ICredentialStore
+public sealed class Keychain(IProcesses processes, TimeSpan? limit = null) : ICredentialStore
 {
     /// <summary>Bytes of a value that fit into a line as hex, with the command around it.</summary>
     internal const int LongestPart = 1900;
+
+    /// <summary>Before each part: a text of nothing but hexadecimal digits could not be told from the hexadecimal form of another.</summary>
+    private const byte PartMark = (byte)':';
 
     private const int NotFound = 44;
     private const int NoInteraction = 36;
@@ -25,8 +28,8 @@ public sealed class Keychain(IProcesses processes) : ICredentialStore
     private const int Cancelled = 128;
     private const int MostParts = 200;
 
-    /// <summary>The person may have to type the keychain's password first.</summary>
-    private static readonly TimeSpan _limit = TimeSpan.FromMinutes(1);
+    /// <summary>For one call: the person may have to type the keychain's password first.</summary>
+    private readonly TimeSpan _limit = limit ?? TimeSpan.FromMinutes(1);
 
     public string Name => "keychain";
 
@@ -47,7 +50,7 @@ public sealed class Keychain(IProcesses processes) : ICredentialStore
         var whole = new List<byte>();
         for (var i = 0; i < parts.Count; i++)
         {
-            whole.AddRange(await FindAsync(parts.Account(i), cancel) ?? throw Damaged());
+            whole.AddRange(await FindAsync(parts.Account(i), cancel) is [PartMark, .. var part] ? part : throw Damaged());
         }
         return SHA256.HashData([.. whole]).AsSpan().SequenceEqual(parts.Hash) ? [.. whole] : throw Damaged();
     }
@@ -63,12 +66,21 @@ public sealed class Keychain(IProcesses processes) : ICredentialStore
         {
             var count = (value.Length + LongestPart - 1) / LongestPart;
             var parts = new Parts(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4)), count, SHA256.HashData(value.Span));
-            for (var i = 0; i < count; i++)
+            try
             {
-                var start = i * LongestPart;
-                await AddAsync(parts.Account(i), value[start..Math.Min(value.Length, start + LongestPart)], cancel);
+                for (var i = 0; i < count; i++)
+                {
+                    var start = i * LongestPart;
+                    var part = value[start..Math.Min(value.Length, start + LongestPart)];
+                    await AddAsync(parts.Account(i), (byte[])[PartMark, .. part.Span], cancel);
+                }
+                await AddAsync(LoginItem.Account, parts.Write(), cancel);
             }
-            await AddAsync(LoginItem.Account, parts.Write(), cancel);
+            catch (Exception error) when (error is UserError or OperationCanceledException)
+            {
+                await RemoveUnusedAsync(parts);
+                throw;
+            }
         }
         await RemovePartsAsync(before, cancel);
     }
@@ -85,7 +97,7 @@ public sealed class Keychain(IProcesses processes) : ICredentialStore
         return true;
     }
 
-    /// <summary>`security -w` prints what is not plain text as hex.</summary>
+    /// <summary>`security -w` prints what is not plain text as hex. A login is JSON and a part has its mark: neither is hex itself.</summary>
     internal static byte[] Decode(string printed)
     {
         var text = printed.EndsWith('\n') ? printed[..^1] : printed;
@@ -126,6 +138,27 @@ public sealed class Keychain(IProcesses processes) : ICredentialStore
         }
     }
 
+    /// <summary>
+    /// Parts of a login whose item of the old name was not written are secrets that nobody finds again. Not an item more is tried when the
+    /// keychain says no to one, and the error that led here is the one to tell.
+    /// </summary>
+    private async Task RemoveUnusedAsync(Parts parts)
+    {
+        try
+        {
+            // The last step may have come through all the same.
+            if (await FindAsync(LoginItem.Account, CancellationToken.None) is { } index && index.AsSpan().SequenceEqual(parts.Write()))
+            {
+                return;
+            }
+            await RemovePartsAsync(parts.Write(), CancellationToken.None);
+        }
+        catch (UserError)
+        {
+            // It is locked or refuses now; the caller tells what went wrong first.
+        }
+    }
+
     private async Task RemovePartsAsync(byte[]? index, CancellationToken cancel)
     {
         if (index is not null && Parts.Read(index) is { } parts)
@@ -137,8 +170,29 @@ public sealed class Keychain(IProcesses processes) : ICredentialStore
         }
     }
 
-    private Task<ProcessResult> RunAsync(IReadOnlyList<string> arguments, string? input, CancellationToken cancel) =>
-        processes.CaptureAsync(new CommandLine(Program, arguments), _limit, input, cancel);
+    private async Task<ProcessResult> RunAsync(IReadOnlyList<string> arguments, string? input, CancellationToken cancel)
+    {
+        if (processes.Find(Program) is null)
+        {
+            throw new UserError(
+                "The macOS Keychain is not on this machine.",
+                $"There is no program {Program}, by which it is used.",
+                "Choose another store, for example CODEXCTL_AUTH_STORE=file"
+            );
+        }
+        try
+        {
+            return await processes.CaptureAsync(new CommandLine(Program, arguments), _limit, input, cancel);
+        }
+        catch (UserError error)
+        {
+            throw new UserError(
+                "The macOS Keychain did not answer.",
+                $"{error.Message} macOS may be asking for a password or a permission somewhere.",
+                "Answer it, or unlock the keychain (security unlock-keychain); then run the command again."
+            );
+        }
+    }
 
     // What `security` says is shown only where it cannot hold the value: it repeats a line that it did not understand.
     private static UserError Explain(ProcessResult result) =>

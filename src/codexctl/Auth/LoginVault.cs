@@ -12,12 +12,15 @@ public sealed class LoginVault(ICredentialStore store, string folder, TimeProvid
     private static readonly TimeSpan _patience = TimeSpan.FromMinutes(3);
 
     /// <summary>Keeps what the store did not take, until it does: a refresh token that was used once is worth nothing, its successor all.</summary>
-    private readonly EncryptedFile _unsaved = new(Path.Combine(folder, "unsaved"), passphrase: null);
+    private readonly EncryptedFile _unsaved = new(UnsavedFile(folder), passphrase: null);
 
     public ICredentialStore Store { get; } = store;
 
     /// <summary>Why the last change is kept beside the store for now; null when the store has it.</summary>
     public string? Trouble { get; private set; }
+
+    /// <summary>A login that the store did not take is kept beside it.</summary>
+    public bool HasUnsaved => File.Exists(UnsavedFile(folder));
 
     /// <summary>The login; null when none is stored.</summary>
     /// <exception cref="UserError">The store is locked or denies access, or what it holds is no login.</exception>
@@ -86,6 +89,8 @@ public sealed class LoginVault(ICredentialStore store, string folder, TimeProvid
         await _unsaved.RemoveAsync(cancel);
         return await Store.RemoveAsync(cancel);
     }
+
+    private static string UnsavedFile(string folder) => Path.Combine(folder, "unsaved");
 
     private async Task WriteAsync(AuthDocument login)
     {

@@ -69,6 +69,7 @@ internal sealed class DoctorShow(App app, string? engineName)
             yield return Image();
             yield return new LeftOverChecks(app.Paths, EngineAsync, app.Gateways, WorkdirLabel.Read).Check;
         }
+        yield return LoginChecks.Login(app.LoginsAsync);
         yield return ModelChecks.Model(
             () => ModelChoice.From(app.Settings, app.Environment),
             cancel => ModelOverview.DetectAsync(ModelChoice.Servers(app.Settings, app.Environment), app.Environment, app.Clock, cancel),

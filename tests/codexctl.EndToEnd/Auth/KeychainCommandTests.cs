@@ -16,8 +16,13 @@ public class KeychainCommandTests
         var name = (await online.Scene.StatesAsync()).Keys.Single();
 
         (await online.Scene.RunAsync("keychain", "load-to-container", name)).ExitCode.ShouldBe(0);
-        var inside = await online.Scene.RunAsync("exec", "sh", "-c", "stat -c '%a %U' ~/.codex/auth.json; cat ~/.codex/auth.json");
-        inside.Output.ShouldBe("600 coder\n" + Encoding.UTF8.GetString(login.Bytes.Span));
+        var inside = await online.Scene.RunAsync(
+            "exec",
+            "sh",
+            "-c",
+            "stat -c %a ~/.codex/auth.json; [ -O ~/.codex/auth.json ] && echo own; cat ~/.codex/auth.json"
+        );
+        inside.Output.ShouldBe("600\nown\n" + Encoding.UTF8.GetString(login.Bytes.Span));
 
         (await online.Scene.RunAsync("auth", "logout")).ExitCode.ShouldBe(0);
         (await online.Scene.RunAsync("keychain", "verify")).ExitCode.ShouldBe(1);

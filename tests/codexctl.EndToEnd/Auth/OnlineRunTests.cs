@@ -34,10 +34,37 @@ public class OnlineRunTests
 
         (await online.SearchInsideAsync([login.RefreshToken!], "--openai")).ShouldBe("");
         (await online.SearchInsideAsync([login.AccessToken!], "--openai")).ShouldBe(AuthFile + "\n");
-        var modes = await online.Scene.RunAsync("run", "--openai", "--cmd", "sh", "-c", $"stat -c '%a %U' {AuthFile} ; id -un");
-        modes.Output.ShouldBe("600 coder\ncoder\n", modes.ToString());
+        var modes = await online.Scene.RunAsync(
+            "run",
+            "--openai",
+            "--cmd",
+            "sh",
+            "-c",
+            $"stat -c %a {AuthFile}; [ -O {AuthFile} ] && echo own"
+        );
+        modes.Output.ShouldBe("600\nown\n", modes.ToString());
         // A run of the local model finds nothing of it.
         (await online.SearchInsideAsync(online.OpenAi.Secrets)).ShouldBe("");
+    }
+
+    [Theory]
+    [InlineData("access-only")]
+    [InlineData("full")]
+    [InlineData("broker")]
+    public async Task While_a_container_runs_not_even_root_and_the_engine_find_more_than_the_mode_says(string mode)
+    {
+        await using var online = await OnlineScene.CreateAsync(Engine.Docker, mode);
+        var login = await online.SignedInAsync();
+        await online.Scene.HoldAsync("--openai");
+
+        (await online.SearchAsRootAsync([login.RefreshToken!])).ShouldBe(mode == "full" ? [AuthFile] : []);
+        (await online.SearchAsRootAsync([login.AccessToken!])).ShouldBe(mode == "broker" ? [] : [AuthFile]);
+        (await online.SearchEngineAsync(online.OpenAi.Secrets)).ShouldBeEmpty();
+        // They find what is there.
+        (await online.SearchAsRootAsync(["LOGNAME=coder"])).ShouldContain(found => found.EndsWith("/environ"));
+        (await online.SearchEngineAsync([(await online.Scene.StatesAsync()).Keys.Single()])).ShouldContain(found =>
+            found.EndsWith("inspect")
+        );
     }
 
     [Theory, BothEngines]

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text;
 using Codexctl.Auth;
 using Codexctl.EndToEnd.Harness;
@@ -44,19 +45,63 @@ public sealed class OnlineScene : IAsyncDisposable
 
     public async Task<AuthDocument?> StoredAsync() => await Store.ReadAsync() is { } bytes ? AuthDocument.Parse(bytes) : null;
 
+    // All of a container; of a sandbox all but the system's own files, which are the host's.
+    private string SearchScript =>
+        "p=$(cat); find() { printf '%s\\n' \"$p\" | grep -D skip -raFl -f - \"$@\" 2>/dev/null; }; "
+        + "for one in /proc/[0-9]*/environ /proc/[0-9]*/cmdline; do printf '%s\\n' \"$p\" | grep -qaF -f - $one 2>/dev/null && echo $one; done; "
+        + (
+            Scene.Engine == Engine.Docker
+                ? "find $(ls -d /* /.[!.]* 2>/dev/null | grep -vxE '/(proc|sys|dev)') /dev/shm; echo searched"
+                : "find /home /tmp /run /etc /var /opt /usr/local /workdir /dev/shm /root; echo searched"
+        );
+
     /// <summary>Where in the box one of these texts is: files, environments and command lines; run as a command of `run`.</summary>
     public async Task<string> SearchInsideAsync(IEnumerable<string> secrets, params string[] options)
     {
-        const string Script =
-            "p=$(cat); find() { printf '%s\\n' \"$p\" | grep -D skip -raFl -f - \"$@\" 2>/dev/null; }; "
-            + "for one in /proc/[0-9]*/environ /proc/[0-9]*/cmdline; do printf '%s\\n' \"$p\" | grep -qaF -f - $one 2>/dev/null && echo $one; done; "
-            + "find /home /tmp /run /etc /var /opt /usr/local /workdir /dev/shm /root; echo searched";
         var outcome = await Scene.RunAsync(
-            new Call(["run", .. options, "--cmd", "sh", "-c", Script]) { Text = string.Join('\n', secrets) }
+            new Call(["run", .. options, "--cmd", "sh", "-c", SearchScript]) { Text = string.Join('\n', secrets) }
         );
         outcome.ExitCode.ShouldBe(0, outcome.ToString());
         outcome.Output.ShouldEndWith("searched\n");
         return outcome.Output[..^"searched\n".Length];
+    }
+
+    /// <summary>The same in the scene's running docker container, as its root: the files and processes of everybody.</summary>
+    public async Task<string[]> SearchAsRootAsync(IEnumerable<string> secrets)
+    {
+        var name = (await Scene.StatesAsync()).Keys.Single();
+        using var process = Process.Start(
+            new ProcessStartInfo("docker", ["exec", "-i", "--user", "0:0", name, "sh", "-c", SearchScript])
+            {
+                RedirectStandardInput = true,
+                RedirectStandardOutput = true,
+                UseShellExecute = false,
+            }
+        )!;
+        await process.StandardInput.WriteAsync(string.Join('\n', secrets));
+        process.StandardInput.Close();
+        var output = await process.StandardOutput.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        output.ShouldEndWith("searched\n");
+        return [.. output.Split('\n', StringSplitOptions.RemoveEmptyEntries).SkipLast(1).Distinct(StringComparer.Ordinal)];
+    }
+
+    /// <summary>What docker tells about the scene's containers and about their image.</summary>
+    public async Task<List<string>> SearchEngineAsync(IReadOnlyList<string> secrets)
+    {
+        List<(string, string)> told =
+        [
+            ("image", Machine.Run("docker", "image", "inspect", "codex").Output),
+            ("history", Machine.Run("docker", "history", "--no-trunc", "codex").Output),
+        ];
+        foreach (var name in (await Scene.StatesAsync()).Keys)
+        {
+            var logs = Machine.Run("docker", "logs", name);
+            told.Add(($"{name}: inspect", Machine.Run("docker", "inspect", name).Output));
+            told.Add(($"{name}: logs", logs.Output + logs.Error));
+        }
+        told[0].Item2.ShouldContain("codex");
+        return [.. told.Where(one => Holds(one.Item2, secrets)).Select(one => one.Item1)];
     }
 
     /// <summary>Where on the host one of these texts is, but for the store: state, recordings, logs, the engine's data about containers and images.</summary>
@@ -74,25 +119,11 @@ public sealed class OnlineScene : IAsyncDisposable
         }
         if (Scene.Engine == Engine.Docker)
         {
+            found.AddRange(await SearchEngineAsync(secrets));
             foreach (var name in (await Scene.StatesAsync()).Keys)
             {
                 var archive = Path.Combine(Scene.Root, "export.tar");
                 Machine.Run("docker", "export", "-o", archive, name).ExitCode.ShouldBe(0);
-                foreach (
-                    var (what, text) in (ReadOnlySpan<(string, string)>)
-                        [
-                            ("inspect", Machine.Run("docker", "inspect", name).Output),
-                            ("logs", Machine.Run("docker", "logs", name) is var logs ? logs.Output + logs.Error : ""),
-                            ("image", Machine.Run("docker", "image", "inspect", "codex").Output),
-                            ("history", Machine.Run("docker", "history", "--no-trunc", "codex").Output),
-                        ]
-                )
-                {
-                    if (Holds(text, secrets))
-                    {
-                        found.Add($"{name}: {what}");
-                    }
-                }
                 var patterns = Path.Combine(Scene.Root, "patterns");
                 await File.WriteAllLinesAsync(patterns, secrets);
                 if (Machine.Run("grep", "-qaF", "-f", patterns, archive).ExitCode == 0)

@@ -1,5 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
+using Codexctl.Auth;
 using Codexctl.Doctor;
 using Codexctl.Engines;
 using Codexctl.Gateway;
@@ -8,6 +10,7 @@ using Codexctl.Models;
 using Codexctl.ModelServers;
 using Codexctl.Processes;
 using Codexctl.Settings;
+using Codexctl.Tests.Auth;
 using Codexctl.Tests.Fakes;
 
 namespace Codexctl.Tests.Doctor;
@@ -336,6 +339,61 @@ public sealed class DoctorTests : IDisposable
 
         (await LookAsync(LeftOvers, fix: true)).ShouldHaveSingleItem().Level.ShouldBe(Level.Ok);
         _engine.Done.ShouldBeEmpty();
+    }
+
+    private static Check LoginIn(MemoryStore store, string folder) =>
+        LoginChecks.Login(() => Task.FromResult(new LoginVault(store, folder, TimeProvider.System)));
+
+    [Theory]
+    [InlineData(null, Level.Ok, "not signed in to OpenAI, which local models do not need; a login would be kept in the test's store")]
+    [InlineData("{\"OPENAI_API_KEY\":\"sk-secret\"}", Level.Ok, "an API key, kept in the test's store, which can be read")]
+    [InlineData("{\"tokens\":{\"refresh_token\":\"rt_secret\"}}", Level.Ok, "signed in with ChatGPT, kept in the test's store")]
+    [InlineData("{}", Level.Problem, "has no refresh token and no API key")]
+    [InlineData("rt_secret", Level.Problem, "What the test's store holds is no login")]
+    public async Task The_login_and_its_store(string? stored, Level level, string words)
+    {
+        var store = new MemoryStore { Value = stored is null ? null : Encoding.UTF8.GetBytes(stored) };
+
+        var finding = (await LookAsync(LoginIn(store, _root))).ShouldHaveSingleItem();
+
+        finding.Check.ShouldBe("login");
+        finding.Level.ShouldBe(level, finding.What);
+        finding.What.ShouldContain(words);
+        $"{finding}".ShouldNotContain("secret");
+        (finding.Mend is null).ShouldBe(level == Level.Ok);
+    }
+
+    [Fact]
+    public async Task A_store_that_is_locked_is_named_with_cause_and_mend()
+    {
+        var finding = await OneAsync(LoginIn(new MemoryStore { Value = [1], Locked = true }, _root), Level.Problem);
+        finding.What.ShouldBe("The OpenAI login, kept in the test's store, cannot be read: The store is locked.");
+
+        // The real ones say what to do.
+        File.WriteAllText(Path.Combine(_root, "login"), "of another program");
+        var file = new EncryptedFile(Path.Combine(_root, "login"), passphrase: null);
+        finding = await OneAsync(LoginChecks.Login(() => Task.FromResult(new LoginVault(file, _root, TimeProvider.System))), Level.Problem);
+        finding.What.ShouldContain("encrypted file");
+        finding.Mend.ShouldNotBeNullOrEmpty();
+    }
+
+    [Fact]
+    public async Task A_login_that_its_store_did_not_take_is_named_and_put_there()
+    {
+        var old = Logins.ChatGpt();
+        var renewed = Logins.ChatGpt("rt_2", "2026-11-22T11:00:00Z");
+        var store = new MemoryStore { Value = old.Bytes.ToArray(), FailsToWrite = true };
+        await new LoginVault(store, _root, TimeProvider.System).UpdateAsync((_, _) => Task.FromResult<AuthDocument?>(renewed));
+
+        (await OneAsync(LoginIn(store, _root), Level.Warning)).What.ShouldContain("waits to get into the test's store");
+        (await OneAsync(LoginIn(store, _root), Level.Warning, fix: true)).Why!.ShouldContain(
+            "Mending it failed: The store does not take it."
+        );
+        store.FailsToWrite = false;
+        (await OneAsync(LoginIn(store, _root), Level.Warning, fix: true)).Fixed.ShouldBeTrue();
+
+        store.Value.ShouldBe(renewed.Bytes.ToArray());
+        (await OneAsync(LoginIn(store, _root), Level.Ok)).What.ShouldContain("signed in with ChatGPT");
     }
 
     [Fact]
