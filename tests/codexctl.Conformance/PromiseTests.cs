@@ -60,7 +60,7 @@ public sealed class AppleReport() : EngineReport(Engine.Apple)
     }
 }
 
-public class AppleTests(AppleReport report) : PromiseTests(report), IClassFixture<AppleReport>;
+public class AppleTests(AppleReport report) : PromiseTests(report, "killed-gateway"), IClassFixture<AppleReport>;
 
 public sealed class BubblewrapReport() : EngineReport(Engine.Bubblewrap);
 

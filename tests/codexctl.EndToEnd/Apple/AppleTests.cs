@@ -226,7 +226,7 @@ public class AppleTests
         var outcome = await scene.RunAsync(new Call("run", "--cmd", "codex", "--version") { Limit = TimeSpan.FromMinutes(9) });
 
         outcome.ExitCode.ShouldBe(0, outcome.ToString());
-        outcome.Error.ShouldContain("building the image codex: done");
+        outcome.Error.ShouldContain("image codex: done");
         outcome.Output.ShouldStartWith("codex-cli ");
         var rows = (await scene.RunAsync("ls", "--json")).Output;
         JsonNode.Parse(rows)!.AsArray().Single(row => (string?)row!["name"] == "buildkit")!["state"]!

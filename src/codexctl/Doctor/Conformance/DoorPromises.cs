@@ -70,7 +70,7 @@ internal static class DoorPromises
             Ask
                 + """
                 rm -rf /run/codexctl/door 2>/dev/null; rm -f /run/codexctl/door/* 2>/dev/null
-                mv /run/codexctl/door /run/codexctl/other 2>/dev/null; touch /run/codexctl/door/new 2>/dev/null && echo made
+                mv /run/codexctl/door /run/codexctl/other 2>/dev/null && echo moved
                 umount /run/codexctl/door 2>/dev/null && echo unmounted
                 ask 3128 'CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n'
                 """

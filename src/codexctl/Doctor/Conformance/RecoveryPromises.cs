@@ -17,7 +17,13 @@ internal static class RecoveryPromises
             "killed-gateway",
             "A killed gateway is replaced under the run, whose receipt says that it is incomplete",
             KilledGatewayAsync
-        ),
+        )
+        {
+            NotPossible = engine =>
+                engine.RelaysDoor
+                    ? "it connects the door when a container starts, so a gateway that follows is reached from the next start on; the receipt says incomplete"
+                    : null,
+        },
         new(Group, "killed-both", "Both killed: the next run works, in a container that began anew", KilledBothAsync),
         new(
             Group,
