@@ -32,12 +32,15 @@ if [ -z "$prefix" ]; then
 fi
 case $prefix in /*) ;; *) prefix=$PWD/$prefix ;; esac
 list=$prefix/share/codexctl/installed
+folders=$prefix/share/codexctl/folders
 
 if [ -n "$uninstall" ]; then
     [ -f "$list" ] || fail "codexctl was not installed into $prefix by this script"
     while IFS= read -r file; do rm -f "$prefix/$file"; done <"$list"
-    rm -f "$list"
-    rmdir "$prefix/share/codexctl" "$prefix/share/doc/codexctl" 2>/dev/null || true
+    made=$([ ! -f "$folders" ] || LC_ALL=C sort -ru "$folders")
+    rm -f "$list" "$folders"
+    # Only folders that this script made, the innermost first, and only when nothing else is in them by now.
+    printf '%s\n' "$made" | while IFS= read -r folder; do rmdir "$folder" 2>/dev/null || true; done
     echo "codexctl is gone from $prefix. What it made (containers, images, recordings): codexctl uninstall before this."
     exit 0
 fi
@@ -92,14 +95,19 @@ actual=${actual%% *}
 
 tar -xzf "$work/$name.tar.gz" -C "$work"
 "$work/$name/bin/codexctl" --version >/dev/null || fail "the program does not run on this machine; nothing was installed"
-mkdir -p "$prefix/share/codexctl"
+make_folder() {
+    [ -d "$1" ] || { make_folder "$(dirname "$1")" && mkdir "$1" && echo "$1" >>"$work/folders"; }
+}
+: >"$work/folders"
+make_folder "$prefix/share/codexctl"
 (cd "$work/$name" && find . -type f | sed 's:^\./::' | LC_ALL=C sort) >"$work/installed"
 while IFS= read -r file; do
-    mkdir -p "$prefix/$(dirname "$file")"
+    make_folder "$prefix/$(dirname "$file")"
     # By rename: a running codexctl keeps the program it began with.
     cp -p "$work/$name/$file" "$prefix/$file.new" && mv -f "$prefix/$file.new" "$prefix/$file"
 done <"$work/installed"
 cp "$work/installed" "$list"
+cat "$work/folders" >>"$folders"
 echo "codexctl $version is in $prefix/bin/codexctl"
 case :$PATH: in
 *:"$prefix/bin":*) ;;

@@ -184,6 +184,12 @@ public sealed class ContainerPaths(string root)
             {
                 Directory.Delete(folder, recursive: true);
             }
+            // The container's own folder in /tmp, where its sockets are there.
+            var above = Path.GetDirectoryName(folder)!;
+            if (above != Root && Directory.Exists(above) && !Directory.EnumerateFileSystemEntries(above).Any())
+            {
+                Directory.Delete(above);
+            }
         }
         // The order first: it is the sign that there is something to clear away. The locks last, and whoever waits for one looks
         // whether its file is still the one that others find.

@@ -22,11 +22,8 @@ try
     var parsed = Root.Create(app).Parse([.. app.Line.Parsed]);
     if (parsed.Errors.Count > 0)
     {
-        // A word that nobody knows explains more than what is missing because of it.
-        var error =
-            parsed.Errors.FirstOrDefault(e => parsed.UnmatchedTokens.Any(word => e.Message.Contains(word, StringComparison.Ordinal)))
-            ?? parsed.Errors[0];
-        terminal.Fail(error.Message, null, $"{Root.CommandPath(parsed)} --help shows what can be typed.");
+        var wrong = Root.Wrong(parsed);
+        terminal.Fail(wrong.Message, wrong.Why, wrong.Mend);
         return ExitCodes.Usage;
     }
     // A null limit: the library's own handling of Ctrl-C would end us while the child still owns the terminal.

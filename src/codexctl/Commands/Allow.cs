@@ -15,11 +15,11 @@ public static class Allow
             Description = $"Hosts or presets ({string.Join(", ", Presets.Names)})",
             HelpName = "HOST[:PORT]|PRESET…",
             Arity = ArgumentArity.ZeroOrMore,
-        };
+        }.CompleteFrom(Presets.Names);
         var save = new Option<bool>("--save") { Description = "Keep it in your settings, for every later run" };
         var project = new Option<bool>("--project") { Description = "With --save: in this folder's settings instead" };
         var list = new Option<bool>("--list") { Description = "Show what the box may reach" };
-        var container = new ContainerOptions();
+        var container = new ContainerOptions(app);
         container.Name.Aliases.Add("--container");
         var command = new Command(
             deny ? "deny" : "allow",
@@ -51,7 +51,16 @@ public static class Allow
                 return RunAsync(app, container, parsed, Entries(typed, deny), parsed.GetValue(save), parsed.GetValue(project), cancel);
             }
         );
-        return command;
+        return deny
+            ? command.WithExamples(
+                ("codexctl deny github", "Take GitHub's hosts back at once"),
+                ("codexctl deny api.example.com --save", "And from every later run")
+            )
+            : command.WithExamples(
+                ("codexctl allow npm", "Let the running box reach the npm registry"),
+                ("codexctl allow api.example.com:8443 --save", "A host and port, now and in every later run"),
+                ("codexctl allow --list", "What the box may reach")
+            );
     }
 
     private static string[] Entries(IReadOnlyList<string> typed, bool deny)

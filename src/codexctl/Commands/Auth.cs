@@ -19,8 +19,8 @@ public static class Auth
         {
             Description = "The throwaway container (default: codex-openai-auth-<folder>)",
             HelpName = "NAME",
-        };
-        var image = new Option<string?>("--image") { Description = "Its image (default: codex)", HelpName = "NAME" };
+        }.CompleteContainers(app);
+        var image = new Option<string?>("--image") { Description = "Its image (default: codex)", HelpName = "NAME" }.CompleteImages(app);
         var engine = ContainerOptions.EngineOption();
         var key = new Option<bool>("--with-api-key") { Description = "Keep an API key instead, read from standard input" };
         var issuer = new Option<string?>("--issuer")
@@ -54,7 +54,10 @@ public static class Auth
                         cancel
                     )
         );
-        return command;
+        return command.WithExamples(
+            ("codexctl auth", "Sign in; prints an address and a code for your browser"),
+            ("codexctl auth --with-api-key < key.txt", "Keep an API key instead")
+        );
     }
 
     /// <summary>The sign-in itself, also of `run --openai`. Returns Codex's exit code when it did not come to an end.</summary>
@@ -132,7 +135,7 @@ public static class Auth
         var json = new Option<bool>("--json") { Description = "One JSON object" };
         var command = new Command("status", "Whether you are signed in, as whom, and where the login is kept") { json };
         command.SetAction((parsed, cancel) => StatusAsync(app, parsed.GetValue(json), cancel));
-        return command;
+        return command.WithExamples(("codexctl auth status", "Whether you are signed in"), ("codexctl auth status --json", "For programs"));
     }
 
     private static async Task<int> StatusAsync(App app, bool json, CancellationToken cancel)
@@ -214,7 +217,7 @@ public static class Auth
                 return ExitCodes.Ok;
             }
         );
-        return command;
+        return command.WithExamples(("codexctl auth logout", "Forget the stored login"));
     }
 
     private static SignInIssuer? Issuer(string? url, string? client)

@@ -16,7 +16,7 @@ public static class Build
         {
             Description = "An image to build; can be repeated (default: the four of codexctl)",
             HelpName = "NAME",
-        };
+        }.CompleteImages(app);
         var rebuild = new Option<bool>("--rebuild") { Description = "Also when it exists, and without the layer cache" };
         var pullBase = new Option<bool>("--pull-base") { Description = "Pull the newest base image first" };
         var refreshBase = new Option<bool>("--refresh-base") { Description = "Remove the base image first, so that it is fetched anew" };
@@ -72,7 +72,11 @@ public static class Build
                     cancel
                 )
         );
-        return command;
+        return command.WithExamples(
+            ("codexctl build", "Make the four images"),
+            ("codexctl build --image codex-python --rebuild", "Make one of them anew, from nothing"),
+            ("codexctl build --base debian:12-slim", "From another base image")
+        );
     }
 
     private static async Task<int> RunAsync(

@@ -10,12 +10,15 @@ namespace Codexctl.Commands;
 public static class CodexCommand
 {
     public static Command Create(App app) =>
-        new("codex", "The pinned Codex: which it is, another one, and back")
+        new Command("codex", "The pinned Codex: which it is, another one, and back")
         {
             CreateVersion(app),
             CreateUpgrade(app),
             CreateRollback(app),
-        };
+        }.WithExamples(
+            ("codexctl codex version", "Which Codex boxes get"),
+            ("codexctl codex upgrade", "Use the newest, once it worked here")
+        );
 
     private static Command CreateVersion(App app)
     {
@@ -44,7 +47,7 @@ public static class CodexCommand
             );
             return ExitCodes.Ok;
         });
-        return command;
+        return command.WithExamples(("codexctl codex version", "Show the Codex that boxes get"));
     }
 
     private static Command CreateUpgrade(App app)
@@ -59,7 +62,10 @@ public static class CodexCommand
                 return await UpgradeAsync(app, parsed.GetValue(engine), parsed.GetValue(version), interrupts.Token);
             }
         );
-        return command;
+        return command.WithExamples(
+            ("codexctl codex upgrade", "Use the newest Codex, once it worked here"),
+            ("codexctl codex upgrade 0.169.0", "Use this one")
+        );
     }
 
     private static Command CreateRollback(App app)
@@ -67,7 +73,7 @@ public static class CodexCommand
         var engine = ContainerOptions.EngineOption();
         var command = new Command("rollback", "Go back to the Codex before the last upgrade") { engine };
         command.SetAction((parsed, cancel) => RollbackAsync(app, parsed.GetValue(engine), cancel));
-        return command;
+        return command.WithExamples(("codexctl codex rollback", "Go back to the one before"));
     }
 
     private static async Task<int> UpgradeAsync(App app, string? engineName, string? version, CancellationToken cancel)

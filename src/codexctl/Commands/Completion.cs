@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Completions;
 using Codexctl.Images;
 using Codexctl.Models;
+using Codexctl.Settings;
 
 namespace Codexctl.Commands;
 
@@ -34,28 +35,39 @@ public static class Completion
     /// Names of containers that codexctl knows, from its own files: asking an engine takes longer than a person at the tab key
     /// wants to wait.
     /// </summary>
-    public static Option<string?> CompleteContainers(this Option<string?> option, App app)
+    public static Option<string?> CompleteContainers(this Option<string?> option, App app) =>
+        option.With(option.CompletionSources, _ => Containers(app.Paths));
+
+    public static Argument<T> CompleteContainers<T>(this Argument<T> argument, App app) =>
+        argument.With(argument.CompletionSources, _ => Containers(app.Paths));
+
+    public static Option<T> CompleteImages<T>(this Option<T> option, App app) => option.With(option.CompletionSources, _ => Images(app));
+
+    public static Option<string?> CompleteModels(this Option<string?> option, App app) =>
+        option.With(option.CompletionSources, context => Models(app, context));
+
+    public static Argument<string> CompleteModels(this Argument<string> argument, App app) =>
+        argument.With(argument.CompletionSources, context => Models(app, context));
+
+    public static Option<T> CompleteServers<T>(this Option<T> option, App app) =>
+        option.With(
+            option.CompletionSources,
+            _ => FromSettings(app, settings => ModelChoice.Servers(settings, app.Environment).Select(server => server.Name))
+        );
+
+    public static Option<T> CompleteProfiles<T>(this Option<T> option, App app) =>
+        option.With(option.CompletionSources, _ => FromSettings(app, settings => settings.Profiles.Keys));
+
+    public static Option<T> CompleteFrom<T>(this Option<T> option, params IEnumerable<string> words)
     {
-        option.CompletionSources.Add(_ => Containers(app.Paths));
+        option.CompletionSources.Add([.. words]);
         return option;
     }
 
-    public static Option<T> CompleteImages<T>(this Option<T> option, App app)
+    public static Argument<T> CompleteFrom<T>(this Argument<T> argument, params IEnumerable<string> words)
     {
-        option.CompletionSources.Add(_ => app.Images.All.Select(image => image.Name));
-        return option;
-    }
-
-    public static Option<T> CompleteFrom<T>(this Option<T> option, params string[] words)
-    {
-        option.CompletionSources.Add(words);
-        return option;
-    }
-
-    public static Option<string?> CompleteModels(this Option<string?> option, App app)
-    {
-        option.CompletionSources.Add(_ => Models(app));
-        return option;
+        argument.CompletionSources.Add([.. words]);
+        return argument;
     }
 
     internal static IEnumerable<string> Containers(Paths paths) =>
@@ -66,13 +78,56 @@ public static class Completion
             .Order(StringComparer.Ordinal)
             .Distinct(StringComparer.Ordinal);
 
-    private static IEnumerable<string> Models(App app)
+    private static T With<T>(
+        this T symbol,
+        List<Func<CompletionContext, IEnumerable<CompletionItem>>> sources,
+        Func<CompletionContext, IEnumerable<string>> words
+    )
+    {
+        sources.Add(context => words(context).Select(word => new CompletionItem(word)));
+        return symbol;
+    }
+
+    private static IEnumerable<string> Images(App app)
     {
         try
         {
+            return [.. app.Images.All.Select(image => image.Name)];
+        }
+        catch (UserError)
+        {
+            // A recipe of the person's own that cannot be read: build says so.
+            return [];
+        }
+    }
+
+    private static IEnumerable<string> FromSettings(App app, Func<CodexctlSettings, IEnumerable<string>> names)
+    {
+        try
+        {
+            return [.. names(app.Settings)];
+        }
+        catch (UserError)
+        {
+            // Settings that cannot be read: every other command says so.
+            return [];
+        }
+    }
+
+    private static IEnumerable<string> Models(App app, CompletionContext context)
+    {
+        try
+        {
+            var choice = ModelChoice.From(
+                app.Settings,
+                app.Environment,
+                profile: Typed(context, "--profile"),
+                url: Typed(context, "--model-url"),
+                server: Typed(context, "--server")
+            );
             using var limit = new CancellationTokenSource(_patience, app.Clock);
             // Completion sources are asked synchronously, and the program ends right afterwards.
-            return ModelsAsync(app, limit.Token).GetAwaiter().GetResult();
+            return ModelsAsync(app, choice, limit.Token).GetAwaiter().GetResult();
         }
         catch (Exception error) when (error is HttpRequestException or OperationCanceledException or UserError)
         {
@@ -81,11 +136,19 @@ public static class Completion
         }
     }
 
-    private static async Task<IEnumerable<string>> ModelsAsync(App app, CancellationToken cancel)
+    private static async Task<IEnumerable<string>> ModelsAsync(App app, ModelChoice choice, CancellationToken cancel)
     {
-        using var probe = new ModelServerProbe(app.Clock);
-        var server = await probe.DetectAsync(ModelServerAddress.Resolve(null, app.Environment), cancel);
+        using var probe = choice.Probe(app.Environment, app.Clock);
+        var server = await probe.DetectAsync(choice.Url, cancel);
         return (await probe.ListAsync(server, cancel)).Select(model => model.Name);
+    }
+
+    /// <summary>The value of an option that was typed already; null when it was not.</summary>
+    private static string? Typed(CompletionContext context, string option)
+    {
+        var words = context.ParseResult.Tokens.Select(token => token.Value).ToList();
+        var at = words.IndexOf(option);
+        return at >= 0 && at + 1 < words.Count ? words[at + 1] : null;
     }
 
     private static string[] Folders(string path) => Directory.Exists(path) ? Directory.GetDirectories(path) : [];

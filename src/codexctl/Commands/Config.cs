@@ -14,7 +14,7 @@ public static class Config
         new("--workdir") { Description = "The folder whose project file counts (default: the current one)", HelpName = "PATH" };
 
     public static Command Create(App app) =>
-        new("config", "Show and change the settings, and where each value comes from")
+        new Command("config", "Show and change the settings, and where each value comes from")
         {
             CreateList(app),
             CreateGet(app),
@@ -23,7 +23,10 @@ public static class Config
             CreateEdit(app),
             CreatePath(app),
             CreateReference(app),
-        };
+        }.WithExamples(
+            ("codexctl config list", "Every setting, its value and where it comes from"),
+            ("codexctl config set default_image codex-python", "Change one for good")
+        );
 
     private static Command CreateList(App app)
     {
@@ -46,7 +49,7 @@ public static class Config
                 [.. settings.Select(found => (IReadOnlyList<string>)[found.Name, Words(found), Shown.Text(found.Origin.ToString())])]
             );
         });
-        return command;
+        return command.WithExamples(("codexctl config list", "Every setting and where it comes from"));
     }
 
     private static Command CreateGet(App app)
@@ -75,7 +78,7 @@ public static class Config
             }
             return ExitCodes.Ok;
         });
-        return command;
+        return command.WithExamples(("codexctl config get model.name", "One setting's value"));
     }
 
     private static Command CreateSet(App app)
@@ -107,7 +110,10 @@ public static class Config
             app.Terminal.Say($"{string.Join('.', path)} = {Shown.Text(read.ToToml())} in {file}");
             TellWhatWins(app, string.Join('.', path), read);
         });
-        return command;
+        return command.WithExamples(
+            ("codexctl config set engine podman", "Change a setting for good"),
+            ("codexctl config set allow npm github --project", "For this folder; takes codexctl trust")
+        );
     }
 
     private static Command CreateUnset(App app)
@@ -136,7 +142,7 @@ public static class Config
             );
             app.Terminal.Say(there ? $"{string.Join('.', path)} is no longer in {file}" : $"{string.Join('.', path)} was not in {file}");
         });
-        return command;
+        return command.WithExamples(("codexctl config unset engine", "Back to the default"));
     }
 
     private static Command CreateEdit(App app)
@@ -169,7 +175,7 @@ public static class Config
                 return ExitCodes.Ok;
             }
         );
-        return command;
+        return command.WithExamples(("codexctl config edit", "Open the settings in your editor"));
     }
 
     private static Command CreatePath(App app)
@@ -179,7 +185,7 @@ public static class Config
         command.SetAction(parsed =>
             app.Terminal.WriteLine(parsed.GetValue(project) ? Path.Combine(app.Folder, ProjectFile.FileName) : app.Paths.ConfigFile)
         );
-        return command;
+        return command.WithExamples(("codexctl config path", "Where the settings are"));
     }
 
     private static Command CreateReference(App app)

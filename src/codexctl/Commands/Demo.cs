@@ -19,7 +19,10 @@ public static class Demo
             keep,
         };
         command.SetAction((parsed, cancel) => RunAsync(app, parsed.GetValue(engine), parsed.GetValue(json), parsed.GetValue(keep), cancel));
-        return command;
+        return command.WithExamples(
+            ("codexctl demo", "Show the main job"),
+            ("codexctl demo --engine bubblewrap --keep", "On another engine, and keep the project")
+        );
     }
 
     private static async Task<int> RunAsync(App app, string? engineName, bool json, bool keep, CancellationToken cancel)

@@ -34,6 +34,10 @@ public static class Doctor
                         cancel
                     )
         );
-        return command;
+        return command.WithExamples(
+            ("codexctl doctor", "Look at everything and try a turn of the real Codex"),
+            ("codexctl doctor --fix", "Mend what can be mended"),
+            ("codexctl doctor --conformance --engine podman", "Try every promise on one engine")
+        );
     }
 }

@@ -6,9 +6,12 @@ using Codexctl.Sessions;
 namespace Codexctl.Commands;
 
 /// <summary>The options by which a command finds its container, shared by all that work on one.</summary>
-public sealed class ContainerOptions
+public sealed class ContainerOptions(App app)
 {
-    public Option<string?> Name { get; } = new("--name") { Description = "The container (default: codex-<folder>)", HelpName = "NAME" };
+    public Option<string?> Name { get; } =
+        new Option<string?>("--name") { Description = "The container (default: codex-<folder>)", HelpName = "NAME" }.CompleteContainers(
+            app
+        );
 
     public Option<string?> Engine { get; } = EngineOption();
 
@@ -16,11 +19,11 @@ public sealed class ContainerOptions
         new("--workdir") { Description = "The folder whose container is meant (default: the current one)", HelpName = "PATH" };
 
     public static Option<string?> EngineOption() =>
-        new("--engine")
+        new Option<string?>("--engine")
         {
             Description = "apple, docker, podman or bubblewrap (default: the setting engine, else the first that answers)",
             HelpName = "ENGINE",
-        };
+        }.CompleteFrom("apple", "docker", "podman", "bubblewrap");
 
     public void AddTo(Command command)
     {

@@ -11,7 +11,7 @@ public static class Exec
     {
         var what = root ? "Run a command in the running container as root" : "Run a command (or a shell) in the running container";
         var command = new Command(verb, what);
-        var options = new ContainerOptions();
+        var options = new ContainerOptions(app);
         options.AddTo(command);
         var rest = new Argument<string[]>("command")
         {
@@ -22,7 +22,16 @@ public static class Exec
         Passthrough.Refuse(rest, $"options of the command follow its name, as in: codexctl {verb} ls -la");
         command.Arguments.Add(rest);
         command.SetAction((parsed, cancel) => RunAsync(app, options, parsed, root, cancel));
-        return command;
+        return root
+            ? command.WithExamples(
+                ("codexctl su-exec apk add graphviz", "Install something in the running container"),
+                ("codexctl su-exec", "A root shell in it")
+            )
+            : command.WithExamples(
+                ("codexctl exec", "A shell in this folder's running container"),
+                ("codexctl exec ls -la /workdir", "One command"),
+                ("codexctl exec --name codex-demo -- make test", "In another container")
+            );
     }
 
     private static async Task<int> RunAsync(App app, ContainerOptions options, ParseResult parsed, bool root, CancellationToken cancel)

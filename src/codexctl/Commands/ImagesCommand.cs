@@ -15,7 +15,7 @@ public static class ImagesCommand
         var json = new Option<bool>("--json") { Description = "As JSON" };
         var command = new Command("images", "List the images that codexctl built") { engine, json, CreateRm(app), CreatePrune(app) };
         command.SetAction((parsed, cancel) => ListAsync(app, parsed.GetValue(engine), parsed.GetValue(json), cancel));
-        return command;
+        return command.WithExamples(("codexctl images", "List the images that codexctl built"), ("codexctl images --json", "For programs"));
     }
 
     private static Command CreateRm(App app)
@@ -40,7 +40,7 @@ public static class ImagesCommand
                 return ExitCodes.Ok;
             }
         );
-        return command;
+        return command.WithExamples(("codexctl images rm codex-swift", "Remove an image"));
     }
 
     private static Command CreatePrune(App app)
@@ -84,7 +84,10 @@ public static class ImagesCommand
                 return ExitCodes.Ok;
             }
         );
-        return command;
+        return command.WithExamples(
+            ("codexctl images prune --dry-run", "See which older images would go"),
+            ("codexctl images prune --keep 0", "Remove all that a newer one replaced")
+        );
     }
 
     private static async Task<int> ListAsync(App app, string? engineName, bool json, CancellationToken cancel)

@@ -17,12 +17,12 @@ public static class KeychainCommand
         command.Subcommands.Add(CreateLoad(app));
         command.Subcommands.Add(CreateRead(app));
         command.Subcommands.Add(CreateVerify(app));
-        return command;
+        return command.WithExamples(("codexctl keychain verify", "Check that a usable login is stored"));
     }
 
     private static Command CreateStore(App app)
     {
-        var (command, name, path, engine) = New("store-from-container", "Store the login that a running container has");
+        var (command, name, path, engine) = New(app, "store-from-container", "Store the login that a running container has");
         var force = new Option<bool>("--force") { Description = "Also when the stored one of the same account was renewed later" };
         command.Options.Add(force);
         command.SetAction(
@@ -64,12 +64,12 @@ public static class KeychainCommand
                 return ExitCodes.Ok;
             }
         );
-        return command;
+        return command.WithExamples(("codexctl keychain store-from-container codex-demo", "Keep the login of a running container"));
     }
 
     private static Command CreateLoad(App app)
     {
-        var (command, name, path, engine) = New("load-to-container", "Write the whole stored login into a running container");
+        var (command, name, path, engine) = New(app, "load-to-container", "Write the whole stored login into a running container");
         command.SetAction(
             async (parsed, cancel) =>
             {
@@ -89,7 +89,7 @@ public static class KeychainCommand
                 return ExitCodes.Ok;
             }
         );
-        return command;
+        return command.WithExamples(("codexctl keychain load-to-container codex-demo", "Put the stored login into a running container"));
     }
 
     private static Command CreateRead(App app)
@@ -112,7 +112,7 @@ public static class KeychainCommand
                 return ExitCodes.Ok;
             }
         );
-        return command;
+        return command.WithExamples(("codexctl keychain read | jq .auth_mode", "Hand the stored login to another program"));
     }
 
     private static Command CreateVerify(App app)
@@ -129,15 +129,16 @@ public static class KeychainCommand
                 return ExitCodes.Ok;
             }
         );
-        return command;
+        return command.WithExamples(("codexctl keychain verify && codexctl run --openai", "Run only when a login is there"));
     }
 
     private static (Command Command, Argument<string> Name, Argument<string?> Path, Option<string?> Engine) New(
+        App app,
         string verb,
         string description
     )
     {
-        var name = new Argument<string>("NAME") { Description = "The running container" };
+        var name = new Argument<string>("NAME") { Description = "The running container" }.CompleteContainers(app);
         var path = new Argument<string?>("PATH")
         {
             Description = $"auth.json in it (default: {BoxLogin.DefaultPath})",

@@ -9,7 +9,7 @@ public static class Lifecycle
 {
     public static Command CreateStart(App app)
     {
-        var (command, options) = New("start", "Start a stopped container; it runs until `codexctl stop`");
+        var (command, options) = New(app, "start", "Start a stopped container; it runs until `codexctl stop`");
         command.SetAction(
             async (parsed, cancel) =>
             {
@@ -19,12 +19,15 @@ public static class Lifecycle
                 return ExitCodes.Ok;
             }
         );
-        return command;
+        return command.WithExamples(
+            ("codexctl start", "Start this folder's container; it stays up"),
+            ("codexctl start --name codex-demo", "Start another one")
+        );
     }
 
     public static Command CreateStop(App app)
     {
-        var (command, options) = New("stop", "Stop a running container");
+        var (command, options) = New(app, "stop", "Stop a running container");
         command.SetAction(
             async (parsed, cancel) =>
             {
@@ -37,12 +40,15 @@ public static class Lifecycle
                 return ExitCodes.Ok;
             }
         );
-        return command;
+        return command.WithExamples(
+            ("codexctl stop", "Stop this folder's container"),
+            ("codexctl stop --name codex-demo", "Stop another one")
+        );
     }
 
     public static Command CreateRestart(App app)
     {
-        var (command, options) = New("restart", "Stop a container and start it again");
+        var (command, options) = New(app, "restart", "Stop a container and start it again");
         command.SetAction(
             async (parsed, cancel) =>
             {
@@ -53,12 +59,12 @@ public static class Lifecycle
                 return ExitCodes.Ok;
             }
         );
-        return command;
+        return command.WithExamples(("codexctl restart", "Stop this folder's container and start it again"));
     }
 
     public static Command CreateRm(App app)
     {
-        var (command, options) = New("rm", "Remove a container and its Codex home");
+        var (command, options) = New(app, "rm", "Remove a container and its Codex home");
         var force = new Option<bool>("--force", "-f") { Description = "Also when it runs" };
         command.Options.Add(force);
         command.SetAction(
@@ -70,13 +76,16 @@ public static class Lifecycle
                 return ExitCodes.Ok;
             }
         );
-        return command;
+        return command.WithExamples(
+            ("codexctl rm", "Remove this folder's container; recordings and receipts stay"),
+            ("codexctl rm --force --name codex-demo", "Remove another one, also when it runs")
+        );
     }
 
-    private static (Command Command, ContainerOptions Options) New(string verb, string description)
+    private static (Command Command, ContainerOptions Options) New(App app, string verb, string description)
     {
         var command = new Command(verb, description);
-        var options = new ContainerOptions();
+        var options = new ContainerOptions(app);
         options.AddTo(command);
         return (command, options);
     }

@@ -51,7 +51,11 @@ public static class Log
                     cancel
                 )
         );
-        return command;
+        return command.WithExamples(
+            ("codexctl log", "The latest session of this folder"),
+            ("codexctl log -f", "Follow the one that runs"),
+            ("codexctl log --web", "As a page in the browser")
+        );
     }
 
     internal static Argument<string?> SessionArgument() =>

@@ -25,7 +25,7 @@ public static class LogExport
         command.SetAction(
             (parsed, cancel) => RunAsync(app, parsed.GetValue(session) ?? parsed.GetValue(wanted), parsed.GetValue(har), cancel)
         );
-        return command;
+        return command.WithExamples(("codexctl log export --har session.har", "Write the latest session for a browser's network view"));
     }
 
     private static async Task<int> RunAsync(App app, string? wanted, string? file, CancellationToken cancel)

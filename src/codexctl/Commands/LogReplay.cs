@@ -38,7 +38,10 @@ public static class LogReplay
                     cancel
                 )
         );
-        return command;
+        return command.WithExamples(
+            ("codexctl log replay", "Serve the latest recorded session as a model server"),
+            ("codexctl log replay --listen 127.0.0.1:11500 --speed 0", "At this address, without waiting")
+        );
     }
 
     private static async Task<int> RunAsync(App app, string? wanted, IPEndPoint listen, double speed, CancellationToken cancel)

@@ -17,7 +17,10 @@ public static class Ls
         command.Options.Add(engineOption);
         command.Options.Add(json);
         command.SetAction((parsed, cancel) => RunAsync(app, parsed.GetValue(engineOption), parsed.GetValue(json), cancel));
-        return command;
+        return command.WithExamples(
+            ("codexctl ls", "List the containers of the engine"),
+            ("codexctl ls --engine bubblewrap --json", "For programs")
+        );
     }
 
     private static async Task<int> RunAsync(App app, string? engineName, bool json, CancellationToken cancel)

@@ -16,7 +16,7 @@ public static class ModelsCommand
         {
             Description = "A model server by name (default: the setting model.server)",
             HelpName = "NAME",
-        };
+        }.CompleteServers(app);
         var url = new Option<string?>("--model-url") { Description = "A model server by its address", HelpName = "URL" };
         var json = new Option<bool>("--json") { Description = "As JSON" };
         var command = new Command("models", "The models of the model server: size, context, tools, whether they fit") { server, url, json };
@@ -26,7 +26,7 @@ public static class ModelsCommand
             (parsed, cancel) => ListAsync(app, Choose(app, parsed.GetValue(server), parsed.GetValue(url)), parsed.GetValue(json), cancel)
         );
 
-        var pulled = NameArgument();
+        var pulled = NameArgument(app);
         var pull = new Command("pull", "Get a model; goes on where an earlier pull stopped") { pulled };
         pull.SetAction(
             async (parsed, cancel) =>
@@ -45,7 +45,7 @@ public static class ModelsCommand
             }
         );
 
-        var used = NameArgument();
+        var used = NameArgument(app);
         var use = new Command("use", "Make a model the one of every run (the setting model.name)") { used };
         use.SetAction(
             (parsed, cancel) =>
@@ -57,9 +57,17 @@ public static class ModelsCommand
                     cancel
                 )
         );
-        command.Add(pull);
-        command.Add(use);
-        return command;
+        command.Add(
+            pull.WithExamples(
+                ("codexctl models pull gpt-oss:20b", "Get a model; a broken download goes on where it stopped"),
+                ("codexctl models pull qwen3:8b --server ollama", "Onto another server")
+            )
+        );
+        command.Add(use.WithExamples(("codexctl models use qwen3:8b", "Every run uses this model from now on")));
+        return command.WithExamples(
+            ("codexctl models", "The models of your server"),
+            ("codexctl models --server lmstudio", "Of another server")
+        );
     }
 
     private static async Task<int> ListAsync(App app, ModelChoice choice, bool json, CancellationToken cancel)
@@ -161,7 +169,8 @@ public static class ModelsCommand
     private static ModelChoice Choose(App app, string? server, string? url) =>
         ModelChoice.From(app.Settings, app.Environment, url: url, server: server);
 
-    private static Argument<string> NameArgument() => new("model") { Description = "For example gpt-oss:20b", HelpName = "NAME" };
+    private static Argument<string> NameArgument(App app) =>
+        new Argument<string>("model") { Description = "For example gpt-oss:20b", HelpName = "NAME" }.CompleteModels(app);
 
     private static string Checked(string name) =>
         SettingsTable.Find("model.name")!.Read([name]) is (null, var problem)

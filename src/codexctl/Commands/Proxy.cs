@@ -80,7 +80,10 @@ public static class Proxy
                 return ExitCodes.Ok;
             }
         );
-        return command;
+        return command.WithExamples(
+            ("codexctl proxy", "Record what a program says to the model server, on 127.0.0.1:8080"),
+            ("codexctl proxy --listen 127.0.0.1:9000 --local-only", "On another port, letting through only what runs a local model")
+        );
     }
 
     /// <summary>Flags over the environment over the default.</summary>

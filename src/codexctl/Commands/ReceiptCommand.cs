@@ -39,7 +39,11 @@ public static class ReceiptCommand
                     );
             }
         );
-        return command;
+        return command.WithExamples(
+            ("codexctl receipt", "What the latest run of this folder did"),
+            ("codexctl receipt --list", "All runs"),
+            ("codexctl receipt --verify", "Check that no record was changed")
+        );
     }
 
     private static async Task<int> ShowAsync(App app, string? folder, string? wanted, bool list, bool json, CancellationToken cancel)

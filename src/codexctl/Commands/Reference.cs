@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using System.Globalization;
 using System.Text;
 
 namespace Codexctl.Commands;
@@ -63,7 +64,8 @@ public static class Reference
             var name = path.Replace(' ', '-');
             var page = new StringBuilder($".TH {name.ToUpperInvariant()} 1 \"\" \"codexctl {Product.Version}\" \"codexctl\"\n");
             page.Append($".SH NAME\n{name} \\- {Roff(command.Description ?? "")}\n");
-            page.Append($".SH SYNOPSIS\n.B {Roff(path)}\n{Roff(Usage(path, command)[path.Length..].Trim())}\n");
+            var rest = Usage(path, command)[path.Length..].Trim();
+            page.Append($".SH SYNOPSIS\n.B {Roff(path)}\n{(rest.Length == 0 ? "" : Roff(rest) + "\n")}");
             if (command == root)
             {
                 page.Append(".SH COMMANDS\n");
@@ -160,7 +162,20 @@ public static class Reference
     // A dot or quote at the beginning of a line is a request; a plain dash is a hyphen.
     private static string Roff(string text)
     {
-        var escaped = text.Replace("\\", "\\e", StringComparison.Ordinal).Replace("-", "\\-", StringComparison.Ordinal);
-        return escaped.StartsWith('.') || escaped.StartsWith('\'') ? "\\&" + escaped : escaped;
+        var escaped = new StringBuilder();
+        foreach (var letter in text)
+        {
+            // Not every troff reads UTF-8.
+            _ = letter switch
+            {
+                '\\' => escaped.Append("\\e"),
+                '-' => escaped.Append("\\-"),
+                > '~' => escaped.Append(CultureInfo.InvariantCulture, $"\\[u{(int)letter:X4}]"),
+                _ => escaped.Append(letter),
+            };
+        }
+        return Guarded(escaped.ToString());
     }
+
+    private static string Guarded(string escaped) => escaped.StartsWith('.') || escaped.StartsWith('\'') ? "\\&" + escaped : escaped;
 }

@@ -1,5 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using System.CommandLine.Parsing;
+using Codexctl.Settings;
 
 namespace Codexctl.Commands;
 
@@ -37,12 +39,18 @@ public static class Root
             Config.Create(app),
             Trust.Create(app),
             Doctor.Create(app),
+            Uninstall.Create(app),
             GatewayCommand.Create(app),
         };
         // Without the forms of another system, which begin like paths.
         root.Options.Remove(root.Options.OfType<HelpOption>().Single());
         root.Options.Add(new HelpOption("--help", "-h"));
         TalkOptions.AddTo(root);
+        root.WithExamples(
+            ("codexctl demo", "See that everything works here, without a model and an account"),
+            ("codexctl run", "Work in this folder with Codex"),
+            ("codexctl doctor", "Find out what is wrong, and what mends it")
+        );
         return root.ShowInHelp();
     }
 
@@ -50,9 +58,35 @@ public static class Root
     public static int FailureCode(Passthrough line) =>
         line.Parsed.Count > 0 && line.Parsed[0] is "run" or "exec" or "su-exec" ? ExitCodes.BeforeCommand : ExitCodes.Failed;
 
-    public static string CommandPath(ParseResult parsed)
+    /// <summary>What is wrong with a command line, with the nearest name that there is.</summary>
+    public static UserError Wrong(ParseResult parsed)
     {
-        var name = parsed.CommandResult.Command.Name;
-        return parsed.CommandResult.Command is RootCommand ? "codexctl" : $"codexctl {name}";
+        // A word that nobody knows explains more than what is missing because of it.
+        var error =
+            parsed.Errors.FirstOrDefault(e => parsed.UnmatchedTokens.Any(word => e.Message.Contains(word, StringComparison.Ordinal)))
+            ?? parsed.Errors[0];
+        var refused = parsed.CommandResult.Children.OfType<ArgumentResult>().SelectMany(argument => argument.Tokens);
+        var near = parsed
+            .UnmatchedTokens.Concat(refused.Select(token => token.Value))
+            .Where(word => error.Message.Contains(word, StringComparison.Ordinal))
+            .Select(word => Near(parsed.CommandResult.Command, word))
+            .FirstOrDefault(found => found is not null);
+        var help = $"{CommandPath(parsed)} --help shows what can be typed.";
+        return new UserError(error.Message, null, near is null ? help : $"Did you mean {near}?\n{help}", ExitCodes.Usage);
+    }
+
+    private static string CommandPath(ParseResult parsed) => CommandPath(parsed.CommandResult.Command);
+
+    private static string CommandPath(Command command) =>
+        command is RootCommand ? "codexctl" : $"{CommandPath(command.Parents.OfType<Command>().First())} {command.Name}";
+
+    /// <summary>The option or subcommand that a word nearly is, as it is typed.</summary>
+    private static string? Near(Command command, string word)
+    {
+        var above = command.Parents.OfType<Command>().SelectMany(parent => parent.Options.Where(option => option.Recursive));
+        var names = word.StartsWith('-')
+            ? command.Options.Concat(above).Where(option => !option.Hidden).Select(option => option.Name)
+            : command.Subcommands.Where(child => !child.Hidden).Select(child => child.Name);
+        return Nearest.Of(word.Split('=')[0], names) is { } near ? $"{CommandPath(command)} {near}" : null;
     }
 }

@@ -40,7 +40,7 @@ public static class Run
     public static Command Create(App app)
     {
         var command = new Command("run", "Work in this folder with Codex, in a box whose only way out is the door");
-        var container = new ContainerOptions();
+        var container = new ContainerOptions(app);
         container.AddTo(command);
         Option<string?> Text(string name, string description, string help) =>
             Add(new Option<string?>(name) { Description = description, HelpName = help });
@@ -51,7 +51,7 @@ public static class Run
             command.Options.Add(option);
             return option;
         }
-        var image = Text("--image", "The image (default: codex)", "NAME");
+        var image = Text("--image", "The image (default: codex)", "NAME").CompleteImages(app);
         var openai = Flag("--openai", "OpenAI's models instead of the local one; signs in first where needed");
         var auth = Flag("--auth", "With --openai: sign in again first");
         var broker = Flag("--broker", "With --openai: nothing of the login enters the box, the gateway adds it");
@@ -61,9 +61,10 @@ public static class Run
         Add(new Option<string[]>("--cmd") { Description = "Run this command instead of Codex; must be last", HelpName = "COMMAND…" });
         var cpu = Text("--cpu", "Number of processors", "NUM");
         var memory = Text("--mem", "Memory, for example 8G", "SIZE");
-        var model = Text("--model", "The model (default: the profile's)", "NAME");
-        var profile = Text("--profile", "A profile of the settings (default: gpt-oss)", "NAME");
-        var server = Text("--server", "A model server by name: one of the settings, or ollama, llamacpp, lmstudio, vllm", "NAME");
+        var model = Text("--model", "The model (default: the profile's)", "NAME").CompleteModels(app);
+        var profile = Text("--profile", "A profile of the settings (default: gpt-oss)", "NAME").CompleteProfiles(app);
+        var server = Text("--server", "A model server by name: one of the settings, or ollama, llamacpp, lmstudio, vllm", "NAME")
+            .CompleteServers(app);
         var modelUrl = Text("--model-url", "The model server's address (default: OLLAMA_HOST or http://127.0.0.1:11434)", "URL");
         var allow = Add(
             new Option<string[]>("--allow")
@@ -71,13 +72,10 @@ public static class Run
                 Description = "A host or preset that the box may reach; can be repeated",
                 HelpName = "HOST[:PORT]|PRESET",
                 AllowMultipleArgumentsPerToken = false,
-            }
+            }.CompleteFrom(Policy.Presets.Names)
         );
-        var network = Text(
-            "--network",
-            "none: the door alone (default); full: the engine's ordinary network, without a guard",
-            "none|full"
-        );
+        var network = Text("--network", "none: the door alone (default); full: the engine's ordinary network, without a guard", "none|full")
+            .CompleteFrom("none", "full");
         var record = Flag("--record", "Record what is said too, secrets taken out; codexctl log shows it");
         var allowHome = Flag("--allow-home", "Allow the home directory as the folder");
         var rest = new Argument<string[]>("codex-arguments")
@@ -118,7 +116,14 @@ public static class Run
                     cancel
                 )
         );
-        return command;
+        return command.WithExamples(
+            ("codexctl run", "Work in this folder with Codex and the local model"),
+            ("codexctl run -- exec \"find out why the tests fail and mend it\"", "Without a screen: Codex works, answers and ends"),
+            ("codexctl run --allow npm --allow api.example.com", "The box may also reach the npm registry and one host more"),
+            ("codexctl run --read-only --record", "Codex may only look, and what is said is kept for codexctl log"),
+            ("codexctl run --openai --broker", "OpenAI's models; nothing of the login enters the box"),
+            ("codexctl run --temp --cmd make test", "Another command in a throwaway box; --cmd comes last")
+        );
     }
 
     public static async Task<int> RunAsync(App app, Options options, CancellationToken cancel)

@@ -19,7 +19,10 @@ public static class Stats
         command.Options.Add(json);
         command.Options.Add(all);
         command.SetAction((parsed, cancel) => RunAsync(app, parsed.GetValue(wanted), parsed.GetValue(all), parsed.GetValue(json), cancel));
-        return command;
+        return command.WithExamples(
+            ("codexctl stats", "The models' speed in this folder's sessions"),
+            ("codexctl stats --json", "For programs")
+        );
     }
 
     private static async Task<int> RunAsync(App app, string? wanted, bool all, bool json, CancellationToken cancel)

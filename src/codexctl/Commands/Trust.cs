@@ -24,7 +24,11 @@ public static class Trust
             workdir,
         };
         command.SetAction(parsed => RunAsync(app, parsed.GetValue(show), parsed.GetValue(revoke), parsed.GetValue(yes)));
-        return command;
+        return command.WithExamples(
+            ("codexctl trust --show", "See what the project's settings would change"),
+            ("codexctl trust", "Approve them as they are now"),
+            ("codexctl trust --revoke", "Take that back")
+        );
     }
 
     private static int RunAsync(App app, bool show, bool revoke, bool yes)

@@ -10,12 +10,16 @@ public static class Upgrade
 {
     public static Command Create(App app)
     {
-        var name = new Argument<string?>("container") { Description = "Default: the current folder's", Arity = ArgumentArity.ZeroOrOne };
+        var name = new Argument<string?>("container")
+        {
+            Description = "Default: the current folder's",
+            Arity = ArgumentArity.ZeroOrOne,
+        }.CompleteContainers(app);
         var image = new Option<string?>("--image")
         {
             Description = "Another image (default: the newest of the same name)",
             HelpName = "NAME",
-        };
+        }.CompleteImages(app);
         var dryRun = new Option<bool>("--dry-run") { Description = "Only say what would be done" };
         var command = new Command("upgrade", "Move a container to a new image, with its Codex sessions and settings")
         {
@@ -23,7 +27,7 @@ public static class Upgrade
             image,
             dryRun,
         };
-        var options = new ContainerOptions();
+        var options = new ContainerOptions(app);
         options.AddTo(command);
         command.SetAction(
             async (parsed, cancel) =>
@@ -33,7 +37,10 @@ public static class Upgrade
                 return await RunAsync(app, engine, container, parsed.GetValue(image), parsed.GetValue(dryRun), interrupts.Token);
             }
         );
-        return command;
+        return command.WithExamples(
+            ("codexctl upgrade", "Move this folder's container to the newest image"),
+            ("codexctl upgrade --image codex-python --dry-run", "See what moving to another image would do")
+        );
     }
 
     private static async Task<int> RunAsync(

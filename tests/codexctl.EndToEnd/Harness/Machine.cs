@@ -234,7 +234,7 @@ public static class Machine
         return folder;
     }
 
-    private static string Repository([CallerFilePath] string here = "") => Path.GetFullPath(Path.Combine(here, "../../../.."));
+    internal static string Repository([CallerFilePath] string here = "") => Path.GetFullPath(Path.Combine(here, "../../../.."));
 
     private sealed class NoProgress : IDownloadProgress
     {
