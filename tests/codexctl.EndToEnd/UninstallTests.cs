@@ -18,6 +18,8 @@ public sealed class UninstallTests
         var paths = new Paths(new HostEnvironment(new Dictionary<string, string>(scene.Environment)));
         // All tests of a machine share its images: of them this scene has one of its own, and names it.
         var image = $"own-{scene.Id}";
+        // The folder around the state directory is the person's choice, and stays.
+        Directory.CreateDirectory(Path.GetDirectoryName(state)!);
         var before = Listing(scene);
         if (engine == Engine.Bubblewrap)
         {
