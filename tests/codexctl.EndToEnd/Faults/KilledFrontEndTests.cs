@@ -35,7 +35,7 @@ public class KilledFrontEndTests
 
     [
         Theory,
-        InlineData("container inspect"),
+        InlineData("inspect"),
         InlineData("create"),
         InlineData("container start"),
         InlineData("exec"),
