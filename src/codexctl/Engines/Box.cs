@@ -38,6 +38,9 @@ public static class Box
     /// <summary>Set to 1 for a command that keeps root's privileges (`su-exec`).</summary>
     public const string RootVariable = "CODEXCTL_ROOT";
 
+    /// <summary>Set to 1 for a command in a box that no gateway serves, so that nobody waits for its door.</summary>
+    public const string NoDoorVariable = "CODEXCTL_NO_DOOR";
+
     /// <summary>Process 1 of a box: gives the home to its user, starts the relay, then idles.</summary>
     public const string Init = "/usr/local/bin/codexctl-init";
 

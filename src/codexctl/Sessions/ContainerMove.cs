@@ -117,7 +117,15 @@ public sealed class ContainerMove(SessionServices services, IMovingEngine engine
 
         Task<ProcessResult> RunAsync(IReadOnlyList<string> command, bool root) =>
             engine.CaptureAsync(
-                new ExecSpec(container, command, request.User, root, Terminal: false, request.Environment, $"move{(root ? 1 : 2)}"),
+                new ExecSpec(
+                    container,
+                    command,
+                    request.User,
+                    root,
+                    Terminal: false,
+                    new Dictionary<string, string>(request.Environment, StringComparer.Ordinal) { [Box.NoDoorVariable] = "1" },
+                    $"move{(root ? 1 : 2)}"
+                ),
                 _answer,
                 cancel: cancel
             );

@@ -33,14 +33,7 @@ public class KilledFrontEndTests
         Faults.Lives(4102).ShouldBeFalse();
     }
 
-    [
-        Theory,
-        InlineData("inspect"),
-        InlineData("create"),
-        InlineData("container start"),
-        InlineData("exec"),
-        InlineData("container stop")
-    ]
+    [Theory, InlineData("inspect"), InlineData("create"), InlineData("container start"), InlineData("exec"), InlineData("container stop")]
     public async Task Killed_while_docker_is_at_a_step_it_leaves_no_temporary_container(string step)
     {
         await using var scene = await Scene.CreateAsync(Engine.Docker);

@@ -234,7 +234,10 @@ public static class Machine
         return folder;
     }
 
-    internal static string Repository([CallerFilePath] string here = "") => Path.GetFullPath(Path.Combine(here, "../../../.."));
+    internal static string Repository() => Above();
+
+    // The path is of this file, whoever calls.
+    private static string Above([CallerFilePath] string here = "") => Path.GetFullPath(Path.Combine(here, "../../../.."));
 
     private sealed class NoProgress : IDownloadProgress
     {
