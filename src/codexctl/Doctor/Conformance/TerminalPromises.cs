@@ -22,13 +22,14 @@ internal static class TerminalPromises
 
     private static async Task HasOneAsync(Trial trial)
     {
+        // Docker's client tells the size a moment after the command began.
         using var terminal = trial.OnTerminal(
             await trial.StandingAsync(),
             _size,
             "exec",
             "bash",
             "-c",
-            "tty >/dev/null && echo a-terminal; stty size; echo kind $TERM; (sleep 0.2; echo job) & wait; ps -o tty= $$ >/dev/null 2>&1; echo end"
+            "tty >/dev/null && echo a-terminal; for i in $(seq 50); do [ \"$(stty size)\" != '0 0' ] && break; sleep 0.1; done; stty size; echo kind $TERM; (sleep 0.2; echo job) & wait; ps -o tty= $$ >/dev/null 2>&1; echo end"
         );
         Expect(await terminal.EndAsync() == 0, $"exit code; {terminal.Shown}");
         foreach (var word in (string[])["a-terminal", "33 101", "kind xterm-256color", "job", "end"])
