@@ -141,14 +141,7 @@ public class ImageTests
     {
         await using var scene = await Scene.CreateAsync(Engine.Docker);
         var name = $"own-{scene.Id}";
-        var recipe = Path.Combine(scene.Home, ".config/codexctl/images", name, "Dockerfile");
-        Directory.CreateDirectory(Path.GetDirectoryName(recipe)!);
-        await File.WriteAllTextAsync(recipe, "FROM codex\nRUN echo one > /tmp/version\n");
-        scene.Later(() =>
-        {
-            Machine.Run("docker", "image", "rm", "--force", name);
-            return Task.CompletedTask;
-        });
+        var recipe = await OwnImageAsync(scene, name, "FROM codex\nRUN echo one > /tmp/version\n");
 
         // Built on first use.
         var first = await scene.RunAsync(
@@ -212,14 +205,7 @@ public class ImageTests
     {
         await using var scene = await Scene.CreateAsync(Engine.Docker);
         var name = $"bad-{scene.Id}";
-        var recipe = Path.Combine(scene.Home, ".config/codexctl/images", name, "Dockerfile");
-        Directory.CreateDirectory(Path.GetDirectoryName(recipe)!);
-        await File.WriteAllTextAsync(recipe, "FROM codex\nUSER root\nRUN rm /usr/local/bin/codex\nUSER coder\n");
-        scene.Later(() =>
-        {
-            Machine.Run("docker", "image", "rm", "--force", name);
-            return Task.CompletedTask;
-        });
+        await OwnImageAsync(scene, name, "FROM codex\nUSER root\nRUN rm /usr/local/bin/codex\nUSER coder\n");
         (await scene.RunAsync("run", "--cmd", "sh", "-c", "mkdir -p ~/.codex-local; echo said > ~/.codex-local/one")).ExitCode.ShouldBe(0);
 
         var moved = await scene.RunAsync(new Call("upgrade", "--image", name) { Limit = TimeSpan.FromMinutes(3) });
@@ -256,6 +242,20 @@ public class ImageTests
         var wrong = await scene.RunAsync(call with { Arguments = ["codex", "upgrade", "0.0.1-none"] });
         wrong.ExitCode.ShouldBe(1, wrong.ToString());
         (await scene.RunAsync("codex", "version")).Output.ShouldBe($"{real.Version}\n");
+    }
+
+    /// <summary>An image of the person's own, gone from the engine with its scene; returns the path of its recipe.</summary>
+    private static async Task<string> OwnImageAsync(Scene scene, string name, string recipe)
+    {
+        var path = Path.Combine(scene.Home, ".config/codexctl/images", name, "Dockerfile");
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        await File.WriteAllTextAsync(path, recipe);
+        scene.Later(() =>
+        {
+            Machine.Run("docker", "image", "rm", "--force", name);
+            return Task.CompletedTask;
+        });
+        return path;
     }
 
     private static Dictionary<string, string?> RegistrySettings()

@@ -17,7 +17,7 @@ public static class OpenAiHttp
 
     public static SocketsHttpHandler Handler(HostEnvironment environment)
     {
-        var proxy = environment["https_proxy"] ?? environment["HTTPS_PROXY"] ?? environment["http_proxy"] ?? environment["HTTP_PROXY"];
+        var proxy = environment.WebProxy;
         var handler = new SocketsHttpHandler
         {
             AllowAutoRedirect = false,

@@ -88,18 +88,7 @@ public static class Log
     {
         var finder = new SessionFinder(app.Paths);
         var sessions = options.All ? finder.All() : finder.OfFolder(Folder());
-        var rows = sessions
-            .Reverse()
-            .Select(session => new WebSession(
-                session.Id,
-                session.Engine,
-                session.Container,
-                session.Workdir,
-                session.Started,
-                session.IsLive,
-                session.Record.Ended
-            ))
-            .ToList();
+        var rows = sessions.Reverse().Select(WebSession.From).ToList();
         if (options.Json)
         {
             app.Terminal.WriteLine(JsonSerializer.Serialize(rows, LogJson.Default.ListWebSession));

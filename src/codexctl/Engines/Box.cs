@@ -58,4 +58,10 @@ public static class Box
 
     /// <summary>codexctl-enter's exit code when the door has not answered since the box was started. No command was run.</summary>
     public const int DoorSilent = 87;
+
+    /// <summary>
+    /// What process 1 and `su-exec` need to take over the home, switch users and install packages; `exec` drops all of it.
+    /// </summary>
+    public static IReadOnlyList<string> Capabilities { get; } =
+    ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT"];
 }

@@ -62,19 +62,12 @@ internal sealed class DoorHost(RequestDelegate model, EgressProxy egress) : IAsy
     /// <returns>The port of the door over TCP.</returns>
     public async Task<int?> StartAsync(string socket, DoorListener? tcp = null, bool forEverybody = false)
     {
-        // The empty builder reads no settings from the environment or from files in the working directory, which a box could have written.
-        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(1));
-        builder.WebHost.UseKestrelCore();
+        var builder = OwnServer.Builder();
         // What comes is passed on by the thread that noticed it, without a way over two queues: nothing here ever waits on a thread.
         builder.Services.Configure<SocketTransportOptions>(options => options.UnsafePreferInlineScheduling = true);
         builder.WebHost.ConfigureKestrel(options =>
         {
-            options.AddServerHeader = false;
-            options.Limits.MaxRequestBodySize = null;
-            options.Limits.MinRequestBodyDataRate = null;
-            options.Limits.MinResponseDataRate = null;
-            options.Limits.MaxConcurrentConnections = MostConnections;
+            options.PassEverything(MostConnections);
             options.ListenUnixSocket(
                 socket,
                 listen =>

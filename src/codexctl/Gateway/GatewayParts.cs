@@ -124,7 +124,7 @@ internal sealed class GatewayParts : IAsyncDisposable
     }
 
     private static UpstreamProxy? HostProxy(HostEnvironment environment) =>
-        (environment["https_proxy"] ?? environment["HTTPS_PROXY"] ?? environment["http_proxy"] ?? environment["HTTP_PROXY"]) is { } proxy
+        environment.WebProxy is { } proxy
             ? UpstreamProxy.Parse(proxy) with
             {
                 Except = (environment["no_proxy"] ?? environment["NO_PROXY"] ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries),

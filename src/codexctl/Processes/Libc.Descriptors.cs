@@ -242,8 +242,6 @@ internal static unsafe partial class Libc
         }
     }
 
-    public static bool IsNonBlocking(int file) => (Control(file, GetStatusFlags, 0) & OpenNonBlocking) != 0;
-
     /// <summary>The size of a terminal; null when it is none or does not know.</summary>
     public static TerminalSize? GetWindowSize(int file)
     {

@@ -17,6 +17,9 @@ public sealed class HostEnvironment
     /// <summary>The home directory of the person; falls back to the account's when HOME is unset.</summary>
     public string Home => this["HOME"] ?? Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
 
+    /// <summary>The proxy by which this machine reaches the web; null when none is named. It may hold a password.</summary>
+    public string? WebProxy => this["https_proxy"] ?? this["HTTPS_PROXY"] ?? this["http_proxy"] ?? this["HTTP_PROXY"];
+
     public static HostEnvironment FromProcess()
     {
         var variables = new Dictionary<string, string>(StringComparer.Ordinal);

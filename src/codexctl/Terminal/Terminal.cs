@@ -77,7 +77,7 @@ public sealed class Terminal
     /// <summary>Asks a question of yes or no, yes when only Enter is typed. Null when nobody is there to answer.</summary>
     public async Task<bool?> ConfirmAsync(string question, CancellationToken cancel)
     {
-        if (!TalksToPerson || Console.IsInputRedirected)
+        if (!TalksToPerson || !ReadsFromPerson)
         {
             return null;
         }

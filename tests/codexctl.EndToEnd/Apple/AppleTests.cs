@@ -121,39 +121,19 @@ public class AppleTests
     public async Task A_new_container_costs_five_calls_a_stopped_one_three_a_running_one_two()
     {
         await using var scene = await Scene.CreateAsync(Engine.Apple);
-        var log = Path.Combine(scene.Root, "calls");
-        var folder = scene.NewFolder("wrapper");
-        var wrapper = Path.Combine(folder, "container");
-        await File.WriteAllTextAsync(
-            wrapper,
-            $"#!/bin/bash\nprintf '%s|%s\\n' \"$(tr '\\0' ' ' </proc/$PPID/cmdline)\" \"$1 $2\" >> {log}\nexec {scene.Container} \"$@\"\n"
-        );
-        File.SetUnixFileMode(wrapper, (UnixFileMode)0b111_101_101);
-        scene.Environment["PATH"] = $"{folder}:{scene.Environment["PATH"]}";
-
-        List<string> Calls()
-        {
-            var lines = File.ReadAllLines(log);
-            File.Delete(log);
-            return
-            [
-                .. lines
-                    .Where(line => !line.Split('|')[0].Contains("codexctl gateway", StringComparison.Ordinal))
-                    .Select(line => line.Split('|')[1].Trim()),
-            ];
-        }
+        var calls = await EngineCalls.WatchAsync(scene, "container", scene.Container);
 
         (await scene.RunAsync("run", "--cmd", "true")).ExitCode.ShouldBe(0);
         // The version only once for an installed program.
-        Calls().ShouldBe(["--version", "ls --all", "image inspect", "create --name", $"start {Name(scene)}", "exec --interactive"]);
+        calls.Take().ShouldBe(["--version", "ls --all", "image inspect", "create --name", $"start {Name(scene)}", "exec --interactive"]);
 
         (await scene.RunAsync("run", "--cmd", "true")).ExitCode.ShouldBe(0);
-        Calls().ShouldBe(["ls --all", $"start {Name(scene)}", "exec --interactive"]);
+        calls.Take().ShouldBe(["ls --all", $"start {Name(scene)}", "exec --interactive"]);
 
         await using var holding = await scene.HoldAsync();
-        Calls();
+        calls.Take();
         (await scene.RunAsync("run", "--cmd", "true")).ExitCode.ShouldBe(0);
-        Calls().ShouldBe(["ls --all", "exec --interactive"]);
+        calls.Take().ShouldBe(["ls --all", "exec --interactive"]);
     }
 
     [Fact]

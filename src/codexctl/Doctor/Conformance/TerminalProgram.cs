@@ -93,7 +93,7 @@ internal sealed class TerminalProgram : IDisposable
             Span<byte> now = stackalloc byte[256];
             now.Clear();
             _ = Libc.GetTerminalAttributes(_hold, now);
-            return now.SequenceEqual(_before) && !Libc.IsNonBlocking(_hold);
+            return now.SequenceEqual(_before) && Libc.IsBlocking(_hold);
         }
     }
 

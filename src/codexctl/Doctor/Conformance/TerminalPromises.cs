@@ -23,12 +23,8 @@ internal static class TerminalPromises
     private static async Task HasOneAsync(Trial trial)
     {
         // Docker's client tells the size a moment after the command began.
-        using var terminal = trial.OnTerminal(
-            await trial.StandingAsync(),
-            _size,
-            "exec",
-            "bash",
-            "-c",
+        using var terminal = await OnTerminalAsync(
+            trial,
             "tty >/dev/null && echo a-terminal; for i in $(seq 50); do [ \"$(stty size)\" != '0 0' ] && break; sleep 0.1; done; stty size; echo kind $TERM; (sleep 0.2; echo job) & wait; ps -o tty= $$ >/dev/null 2>&1; echo end"
         );
         Expect(await terminal.EndAsync() == 0, $"exit code; {terminal.Shown}");
@@ -47,14 +43,7 @@ internal static class TerminalPromises
 
     private static async Task ResizeAsync(Trial trial)
     {
-        using var terminal = trial.OnTerminal(
-            await trial.StandingAsync(),
-            _size,
-            "exec",
-            "bash",
-            "-c",
-            "trap 'stty size; exit 5' WINCH; echo ready; while :; do sleep 0.05; done"
-        );
+        using var terminal = await OnTerminalAsync(trial, "trap 'stty size; exit 5' WINCH; echo ready; while :; do sleep 0.05; done");
         await terminal.ShowsAsync("ready");
         terminal.Resize(new TerminalSize(64, 22));
         await terminal.ShowsAsync("22 64");
@@ -63,12 +52,8 @@ internal static class TerminalPromises
 
     private static async Task InterruptAsync(Trial trial)
     {
-        using var terminal = trial.OnTerminal(
-            await trial.StandingAsync(),
-            _size,
-            "exec",
-            "bash",
-            "-c",
+        using var terminal = await OnTerminalAsync(
+            trial,
             "trap 'echo interrupted' INT; echo ready; sleep 30; trap - INT; echo go on; read -r line; echo \"read $line\"; exit 6"
         );
         await terminal.ShowsAsync("ready");
@@ -83,25 +68,22 @@ internal static class TerminalPromises
 
     private static async Task LeftAsync(Trial trial)
     {
-        using var terminal = trial.OnTerminal(await trial.StandingAsync(), _size, "exec", "bash", "-c", "stty raw -echo; echo raw; exit 3");
+        using var terminal = await OnTerminalAsync(trial, "stty raw -echo; echo raw; exit 3");
         Expect(await terminal.EndAsync() == 3, $"exit code; {terminal.Shown}");
         Expect(terminal.IsAsBefore, "its settings are others now");
     }
 
     private static async Task LineEndsAsync(Trial trial)
     {
-        using var terminal = trial.OnTerminal(
-            await trial.StandingAsync(),
-            _size,
-            "exec",
-            "bash",
-            "-c",
-            "printf 'one\\ntwo\\n'; stty -opost; printf 'three\\nfour\\n'; stty opost"
-        );
+        using var terminal = await OnTerminalAsync(trial, "printf 'one\\ntwo\\n'; stty -opost; printf 'three\\nfour\\n'; stty opost");
         Expect(await terminal.EndAsync() == 0, $"exit code; {terminal.Shown}");
         Expect(terminal.Shown.Contains("one\r\ntwo\r\n", StringComparison.Ordinal), $"ordinary lines: {Show(terminal)}");
         Expect(terminal.Shown.Contains("three\nfour\n", StringComparison.Ordinal), $"lines without output processing: {Show(terminal)}");
 
         static string Show(TerminalProgram terminal) => terminal.Shown.Replace("\r", "\\r").Replace("\n", "\\n");
     }
+
+    /// <summary>A script in the standing box, on a terminal of its own.</summary>
+    private static async Task<TerminalProgram> OnTerminalAsync(Trial trial, string script) =>
+        trial.OnTerminal(await trial.StandingAsync(), _size, "exec", "bash", "-c", script);
 }

@@ -17,20 +17,6 @@ public static class AppleArguments
     /// <summary>The folders that must be empty file systems, one a line; codexctl-init ends the box where one is not.</summary>
     public const string HiddenVariable = "CODEXCTL_HIDDEN";
 
-    /// <summary>As docker's: what process 1 and `su-exec` need; `exec` drops all of it.</summary>
-    private static readonly string[] _capabilities =
-    [
-        "CHOWN",
-        "DAC_OVERRIDE",
-        "FOWNER",
-        "FSETID",
-        "KILL",
-        "SETGID",
-        "SETPCAP",
-        "SETUID",
-        "SYS_CHROOT",
-    ];
-
     /// <summary>All containers: the client can neither filter nor inspect two of which one may be missing.</summary>
     public static List<string> List() => ["ls", "--all", "--format", "json"];
 
@@ -45,7 +31,7 @@ public static class AppleArguments
             arguments.AddRange(["--network", "none"]);
         }
         arguments.AddRange(["--cap-drop", "ALL"]);
-        foreach (var capability in _capabilities)
+        foreach (var capability in Box.Capabilities)
         {
             arguments.AddRange(["--cap-add", capability]);
         }

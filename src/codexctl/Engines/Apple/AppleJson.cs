@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using static Codexctl.Engines.EngineJson;
 
 namespace Codexctl.Engines.Apple;
 
@@ -82,19 +83,6 @@ internal static class AppleJson
         return null;
     }
 
-    private static Dictionary<string, string> Labels(JsonElement values)
-    {
-        var labels = new Dictionary<string, string>(StringComparer.Ordinal);
-        if (values.ValueKind == JsonValueKind.Object)
-        {
-            foreach (var label in values.EnumerateObject().Where(label => label.Value.ValueKind == JsonValueKind.String))
-            {
-                labels[label.Name] = label.Value.GetString()!;
-            }
-        }
-        return labels;
-    }
-
     private static List<JsonElement> Elements(string json)
     {
         try
@@ -118,12 +106,6 @@ internal static class AppleJson
             );
         }
     }
-
-    private static JsonElement Child(JsonElement element, string name) =>
-        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var child) ? child : default;
-
-    private static string? Text(JsonElement element, string name) =>
-        Child(element, name) is { ValueKind: JsonValueKind.String } text ? text.GetString() : null;
 
     private static DateTimeOffset? Time(JsonElement value) =>
         value.ValueKind switch

@@ -5,22 +5,6 @@ namespace Codexctl.Engines.Docker;
 /// <summary>From specifications to docker's argument lists. Pure, so that every rule is tested without an engine.</summary>
 public static class DockerArguments
 {
-    /// <summary>
-    /// What process 1 and `su-exec` need to take over the home, switch users and install packages; `exec` drops all of it.
-    /// </summary>
-    private static readonly string[] _capabilities =
-    [
-        "CHOWN",
-        "DAC_OVERRIDE",
-        "FOWNER",
-        "FSETID",
-        "KILL",
-        "SETGID",
-        "SETPCAP",
-        "SETUID",
-        "SYS_CHROOT",
-    ];
-
     public static List<string> Create(DockerDialect dialect, ContainerSpec spec)
     {
         // --pull never: an image that is missing is built by us or an error, never fetched from somewhere by surprise.
@@ -31,7 +15,7 @@ public static class DockerArguments
             arguments.AddRange(["--network", network]);
         }
         arguments.AddRange(["--cap-drop", "ALL"]);
-        foreach (var capability in _capabilities)
+        foreach (var capability in Box.Capabilities)
         {
             arguments.AddRange(["--cap-add", capability]);
         }

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
+using static Codexctl.Engines.EngineJson;
 
 namespace Codexctl.Engines.Docker;
 
@@ -38,7 +39,7 @@ internal static class DockerJson
         new(
             name,
             Text(image, "Id") ?? "",
-            Labels(Child(image, "Config")),
+            Labels(Child(Child(image, "Config"), "Labels")),
             Child(image, "Size") is { ValueKind: JsonValueKind.Number } size ? size.GetInt64() : null,
             Time(Text(image, "Created"))
         )
@@ -71,7 +72,7 @@ internal static class DockerJson
             (Text(container, "Name") ?? "").TrimStart('/'),
             State(state),
             Text(config, "Image") ?? Text(container, "ImageName") ?? "",
-            Labels(config),
+            Labels(Child(config, "Labels")),
             WorkdirReadOnly(Child(container, "Mounts")),
             Time(Text(container, "Created"))
         )
@@ -116,19 +117,6 @@ internal static class DockerJson
         return null;
     }
 
-    private static Dictionary<string, string> Labels(JsonElement config)
-    {
-        var labels = new Dictionary<string, string>(StringComparer.Ordinal);
-        if (Child(config, "Labels") is { ValueKind: JsonValueKind.Object } values)
-        {
-            foreach (var label in values.EnumerateObject().Where(label => label.Value.ValueKind == JsonValueKind.String))
-            {
-                labels[label.Name] = label.Value.GetString()!;
-            }
-        }
-        return labels;
-    }
-
     private static List<JsonElement> Elements(string json)
     {
         try
@@ -149,12 +137,6 @@ internal static class DockerJson
             );
         }
     }
-
-    private static JsonElement Child(JsonElement element, string name) =>
-        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var child) ? child : default;
-
-    private static string? Text(JsonElement element, string name) =>
-        Child(element, name) is { ValueKind: JsonValueKind.String } text ? text.GetString() : null;
 
     private static DateTimeOffset? Time(string? text) =>
         DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) && time.Year > 1

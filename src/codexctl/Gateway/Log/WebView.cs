@@ -17,7 +17,11 @@ public sealed record WebSession(
     DateTimeOffset? Started,
     bool Live,
     bool Complete
-);
+)
+{
+    public static WebSession From(LoggedSession session) =>
+        new(session.Id, session.Engine, session.Container, session.Workdir, session.Started, session.IsLive, session.Record.Ended);
+}
 
 /// <summary>
 /// The conversation as a page on loopback. Reads records and nothing else. Every request needs the token of the address; only GET; no other
@@ -93,20 +97,7 @@ public sealed class WebView(SessionFinder sessions, TimeProvider clock) : IAsync
 
     private Task SessionsAsync(HttpContext context)
     {
-        var list = sessions
-            .All()
-            .Reverse()
-            .Take(MostSessions)
-            .Select(session => new WebSession(
-                session.Id,
-                session.Engine,
-                session.Container,
-                session.Workdir,
-                session.Started,
-                session.IsLive,
-                session.Record.Ended
-            ))
-            .ToList();
+        var list = sessions.All().Reverse().Take(MostSessions).Select(WebSession.From).ToList();
         context.Response.ContentType = "application/json";
         return context.Response.WriteAsync(JsonSerializer.Serialize(list, WebJson.Default.ListWebSession), context.RequestAborted);
     }

@@ -51,20 +51,7 @@ public sealed class ModelRouteHandler : IDisposable
         _options = options ?? ModelRouteOptions.Default;
         _probe = new ModelServerProbe(time, _options.Authorization);
         _facts = new ModelFacts(server, _probe, time, _options.FactsAge);
-        _upstream = new HttpMessageInvoker(
-            new SocketsHttpHandler
-            {
-                UseProxy = false,
-                AllowAutoRedirect = false,
-                AutomaticDecompression = DecompressionMethods.None,
-                UseCookies = false,
-                ConnectTimeout = TimeSpan.FromSeconds(10),
-                // The model server's own idle limit is not known: a connection that it has just closed costs the person a turn.
-                PooledConnectionIdleTimeout = TimeSpan.FromSeconds(20),
-                EnableMultipleHttp2Connections = true,
-                ActivityHeadersPropagator = null,
-            }
-        );
+        _upstream = Forwarding.MakeUpstream();
         _passThrough = new PassThrough(_upstream, _server, _options.Authorization);
     }
 

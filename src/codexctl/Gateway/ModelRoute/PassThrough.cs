@@ -1,9 +1,7 @@
-using System.Net;
 using System.Net.Http.Headers;
 using System.Runtime.InteropServices;
 using Codexctl.Models;
 using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.DependencyInjection;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace Codexctl.Gateway.ModelRoute;
@@ -11,21 +9,7 @@ namespace Codexctl.Gateway.ModelRoute;
 /// <summary>Requests that reach the server as they are. Only the headers that matter to a model server go with them.</summary>
 internal sealed class PassThrough(HttpMessageInvoker upstream, ModelServer server, string? authorization)
 {
-    private static readonly ForwarderRequestConfig Config = new()
-    {
-        // Loading a big model from a slow disk is silent for long; the client's leaving ends a request earlier.
-        ActivityTimeout = TimeSpan.FromHours(12),
-        AllowResponseBuffering = false,
-        Version = HttpVersion.Version11,
-        VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
-    };
-
-    // The forwarder is only made by its service registration; nothing else is registered here.
-    private readonly IHttpForwarder _forwarder = new ServiceCollection()
-        .AddLogging()
-        .AddHttpForwarder()
-        .BuildServiceProvider()
-        .GetRequiredService<IHttpForwarder>();
+    private readonly IHttpForwarder _forwarder = Forwarding.MakeForwarder();
 
     /// <param name="body">The body, read and found good; null where there is none.</param>
     public async Task SendAsync(HttpContext context, string path, ReadOnlyMemory<byte>? body, CallRecord call)
@@ -38,7 +22,7 @@ internal sealed class PassThrough(HttpMessageInvoker upstream, ModelServer serve
             context,
             server.Display,
             upstream,
-            Config,
+            Forwarding.Config,
             new Transformer(server, path, body?.Length, authorization, call)
         );
         if (error == ForwarderError.None || context.RequestAborted.IsCancellationRequested)
@@ -59,7 +43,8 @@ internal sealed class PassThrough(HttpMessageInvoker upstream, ModelServer serve
             ? new MemoryStream(part.Array!, part.Offset, part.Count, writable: false)
             : new MemoryStream(bytes.ToArray(), writable: false);
 
-    private sealed class Transformer(ModelServer server, string path, int? length, string? authorization, CallRecord call) : HttpTransformer
+    private sealed class Transformer(ModelServer server, string path, int? length, string? authorization, CallRecord call)
+        : Forwarding.TimedTransformer(call)
     {
         public override ValueTask TransformRequestAsync(
             HttpContext httpContext,
@@ -84,16 +69,6 @@ internal sealed class PassThrough(HttpMessageInvoker upstream, ModelServer serve
                 content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
             }
             return default;
-        }
-
-        public override ValueTask<bool> TransformResponseAsync(
-            HttpContext httpContext,
-            HttpResponseMessage? proxyResponse,
-            CancellationToken cancellationToken
-        )
-        {
-            call.FirstByte();
-            return base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken);
         }
     }
 }

@@ -1,9 +1,7 @@
-using System.Net;
 using Codexctl.Gateway.ModelRoute;
 using Codexctl.Gateway.Recording;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
-using Microsoft.Extensions.DependencyInjection;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace Codexctl.Gateway.Proxy;
@@ -11,40 +9,15 @@ namespace Codexctl.Gateway.Proxy;
 /// <summary>Passes on, as they are, requests that came by HTTP/2; the server gets them by HTTP/1.1.</summary>
 internal sealed class ForwardedRequests(Uri target, IExchangeSink sink, TimeProvider time) : IDisposable
 {
-    private static readonly ForwarderRequestConfig _config = new()
-    {
-        ActivityTimeout = TimeSpan.FromHours(12),
-        AllowResponseBuffering = false,
-        Version = HttpVersion.Version11,
-        VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
-    };
-
-    // The forwarder is only made by its service registration; nothing else is registered here.
-    private readonly IHttpForwarder _forwarder = new ServiceCollection()
-        .AddLogging()
-        .AddHttpForwarder()
-        .BuildServiceProvider()
-        .GetRequiredService<IHttpForwarder>();
-
-    private readonly HttpMessageInvoker _upstream = new(
-        new SocketsHttpHandler
-        {
-            UseProxy = false,
-            AllowAutoRedirect = false,
-            AutomaticDecompression = DecompressionMethods.None,
-            UseCookies = false,
-            ConnectTimeout = TimeSpan.FromSeconds(10),
-            PooledConnectionIdleTimeout = TimeSpan.FromSeconds(20),
-            ActivityHeadersPropagator = null,
-        }
-    );
+    private readonly IHttpForwarder _forwarder = Forwarding.MakeForwarder();
+    private readonly HttpMessageInvoker _upstream = Forwarding.MakeUpstream();
 
     public async Task HandleAsync(HttpContext context)
     {
         var call = new CallRecord(time, context) { Kind = "pass" };
         try
         {
-            var error = await _forwarder.SendAsync(context, target.AbsoluteUri, _upstream, _config, new AsItIs(target, call));
+            var error = await _forwarder.SendAsync(context, target.AbsoluteUri, _upstream, Forwarding.Config, new AsItIs(target, call));
             if (error != ForwarderError.None)
             {
                 call.Left = context.RequestAborted.IsCancellationRequested;
@@ -59,7 +32,7 @@ internal sealed class ForwardedRequests(Uri target, IExchangeSink sink, TimeProv
 
     public void Dispose() => _upstream.Dispose();
 
-    private sealed class AsItIs(Uri target, CallRecord call) : HttpTransformer
+    private sealed class AsItIs(Uri target, CallRecord call) : Forwarding.TimedTransformer(call)
     {
         public override async ValueTask TransformRequestAsync(
             HttpContext httpContext,
@@ -76,16 +49,6 @@ internal sealed class ForwardedRequests(Uri target, IExchangeSink sink, TimeProv
             );
             // The server's own address: Ollama answers nobody else.
             proxyRequest.Headers.Host = null;
-        }
-
-        public override ValueTask<bool> TransformResponseAsync(
-            HttpContext httpContext,
-            HttpResponseMessage? proxyResponse,
-            CancellationToken cancellationToken
-        )
-        {
-            call.FirstByte();
-            return base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken);
         }
     }
 }

@@ -31,18 +31,11 @@ internal sealed class ProxyServer(HttpRelay relay, RequestDelegate requests, boo
 
     public async Task StartAsync()
     {
-        // The empty builder reads no settings from the environment or from files in the working directory.
-        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(1));
-        builder.WebHost.UseKestrelCore();
+        var builder = OwnServer.Builder();
         builder.Services.AddSingleton<Microsoft.AspNetCore.Connections.IConnectionListenerFactory, HandedOver.Listening>();
         builder.WebHost.ConfigureKestrel(options =>
         {
-            options.AddServerHeader = false;
-            options.Limits.MaxRequestBodySize = null;
-            options.Limits.MinRequestBodyDataRate = null;
-            options.Limits.MinResponseDataRate = null;
-            options.Limits.MaxConcurrentConnections = MostConnections;
+            options.PassEverything(MostConnections);
             options.Listen(_http1, listen => listen.Protocols = HttpProtocols.Http1);
             options.Listen(_http2, listen => listen.Protocols = HttpProtocols.Http2);
         });
