@@ -51,8 +51,13 @@ public sealed class Session(
     }
 
     /// <summary>Runs a command without a terminal and collects what it says.</summary>
-    public Task<ProcessResult> CaptureAsync(IReadOnlyList<string> command, TimeSpan limit, CancellationToken cancel) =>
-        engine.CaptureAsync(Exec(command, terminal: false, root: false), limit, cancel: cancel);
+    /// <param name="input">Its standard input; null for none.</param>
+    public Task<ProcessResult> CaptureAsync(
+        IReadOnlyList<string> command,
+        TimeSpan limit,
+        CancellationToken cancel,
+        string? input = null
+    ) => engine.CaptureAsync(Exec(command, terminal: false, root: false), limit, input, cancel);
 
     /// <summary>Gives the lease back; the last one out waits until the container is stopped.</summary>
     public async Task<Receipt> FinishAsync(CancellationToken cancel = default)

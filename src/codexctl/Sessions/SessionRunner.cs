@@ -492,6 +492,10 @@ public sealed class SessionRunner(SessionServices services)
                 // container would come to life after the gateway stopped it.
                 using (lease.ShareWithChildren())
                 {
+                    if (plan.Start)
+                    {
+                        await ExtraMounts.CheckAsync(request, services.Gateways, EngineName, plan.Name);
+                    }
                     if (plan.Create)
                     {
                         await services.Engine.CreateAsync(ContainerSpecs.For(request, plan.Name, files, door), cancel);
@@ -566,7 +570,11 @@ public sealed class SessionRunner(SessionServices services)
             request.Workdir.Path,
             request.Choice.ApiKeyVariable,
             request.Choice.Kind?.Word(),
-            request.Login?.Word()
+            request.Login?.Word(),
+            [
+                .. request.Mounts.Where(mount => !mount.ReadOnly).Select(mount => mount.Source),
+                .. request.ReadOnly ? Array.Empty<string>() : [request.Workdir.Path],
+            ]
         );
 
     private async Task<FileLock> TakeTurnAsync(CancellationToken cancel)

@@ -3,7 +3,7 @@ using Codexctl.Processes;
 namespace Codexctl.Engines.Apple;
 
 /// <summary>Apple's `container` by its command-line client: each box a small virtual machine of its own.</summary>
-public sealed partial class AppleEngine(IProcesses processes, Paths paths, Person person, TimeProvider clock) : IImageEngine
+public sealed partial class AppleEngine(IProcesses processes, Paths paths, Person person, TimeProvider clock) : IExportingEngine
 {
     public const string EngineName = "apple";
 

@@ -15,6 +15,10 @@ internal static class AppleJson
 
     public static List<ContainerInfo> Containers(string json) => [.. Elements(json).Select(Container)];
 
+    /// <summary>The names of images, also as releases before 1.0 tell them.</summary>
+    public static List<string> ImageNames(string json) =>
+        [.. Elements(json).Select(image => Text(Child(image, "configuration"), "name") ?? Text(image, "reference")).OfType<string>()];
+
     /// <summary>Whether the builder of `container builder status` runs.</summary>
     public static bool BuilderRuns(string json) => Elements(json).Any(builder => State(builder) == ContainerState.Running);
 
@@ -53,8 +57,15 @@ internal static class AppleJson
             Labels(Child(configuration, "labels")),
             WorkdirReadOnly(Child(configuration, "mounts")),
             Time(Child(configuration, "creationDate"))
-        );
+        )
+        {
+            WorkdirSource = Mounts(Child(configuration, "mounts")).Select(mount => Text(mount, "source")).FirstOrDefault(),
+        };
     }
+
+    /// <summary>What is mounted at /workdir.</summary>
+    private static IEnumerable<JsonElement> Mounts(JsonElement mounts) =>
+        mounts.ValueKind == JsonValueKind.Array ? mounts.EnumerateArray().Where(mount => Text(mount, "destination") == Box.Workdir) : [];
 
     private static ContainerState State(JsonElement container)
     {
@@ -70,11 +81,7 @@ internal static class AppleJson
 
     private static bool? WorkdirReadOnly(JsonElement mounts)
     {
-        if (mounts.ValueKind != JsonValueKind.Array)
-        {
-            return null;
-        }
-        foreach (var mount in mounts.EnumerateArray().Where(mount => Text(mount, "destination") == Box.Workdir))
+        foreach (var mount in Mounts(mounts))
         {
             return Child(mount, "options") is { ValueKind: JsonValueKind.Array } options
                 ? options.EnumerateArray().Any(o => o.ValueKind == JsonValueKind.String && o.GetString() is "ro" or "readonly")

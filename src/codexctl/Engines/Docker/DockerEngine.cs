@@ -90,6 +90,12 @@ public sealed partial class DockerEngine(IProcesses processes, DockerDialect dia
     public async Task CopyInAsync(string container, string hostPath, string folder, CancellationToken cancel = default) =>
         await CheckedAsync(["container", "cp", hostPath, $"{container}:{folder}"], _copy, cancel);
 
+    public async Task ExportAsync(string container, string file, CancellationToken cancel = default) =>
+        await CheckedAsync(["container", "export", "--output", file, container], _copy, cancel);
+
+    public async Task<IReadOnlyList<string>> ImageNamesAsync(CancellationToken cancel = default) =>
+        [.. Lines((await CheckedAsync(["image", "ls", "--format", "{{.Repository}}:{{.Tag}}"], _lookUp, cancel)).Output)];
+
     public Task KillSessionAsync(string container, string session, CancellationToken cancel = default) =>
         GoneIsFineAsync(["exec", "--user", "0:0", container, Box.Enter, "--kill", session], cancel);
 

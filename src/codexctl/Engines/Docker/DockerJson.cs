@@ -78,6 +78,7 @@ internal static class DockerJson
         )
         {
             ImageId = Text(container, "Image"),
+            WorkdirSource = Mount(Child(container, "Mounts")) is { } mount ? Text(mount, "Source") : null,
             Cpus = Number(Child(container, "HostConfig"), "NanoCpus") is > 0 and var cpus ? cpus / 1_000_000_000m : null,
             MemoryBytes = Number(Child(container, "HostConfig"), "Memory") is > 0 and var memory ? memory : null,
         };
@@ -98,20 +99,24 @@ internal static class DockerJson
 
     private static bool? WorkdirReadOnly(JsonElement mounts)
     {
-        if (mounts.ValueKind != JsonValueKind.Array)
-        {
-            return null;
-        }
-        foreach (var mount in mounts.EnumerateArray())
-        {
-            if (Text(mount, "Destination") == Box.Workdir)
+        return Mount(mounts) is { } mount
+            ? Child(mount, "RW").ValueKind switch
             {
-                return Child(mount, "RW").ValueKind switch
-                {
-                    JsonValueKind.True => false,
-                    JsonValueKind.False => true,
-                    _ => null,
-                };
+                JsonValueKind.True => false,
+                JsonValueKind.False => true,
+                _ => null,
+            }
+            : null;
+    }
+
+    /// <summary>What is mounted at /workdir.</summary>
+    private static JsonElement? Mount(JsonElement mounts)
+    {
+        if (mounts.ValueKind == JsonValueKind.Array)
+        {
+            foreach (var mount in mounts.EnumerateArray().Where(mount => Text(mount, "Destination") == Box.Workdir))
+            {
+                return mount;
             }
         }
         return null;
