@@ -32,7 +32,11 @@ public static class KeychainCommand
                 var file = parsed.GetValue(path) ?? BoxLogin.DefaultPath;
                 var bytes =
                     await box.ReadAsync(cancel)
-                    ?? throw new UserError($"There is no {file} in the container {box.Container}.", null, "Sign in: codexctl auth");
+                    ?? throw new UserError(
+                        $"There is no {file} in the container {box.Container} that can be read.",
+                        null,
+                        "Sign in: codexctl auth"
+                    );
                 var login =
                     AuthDocument.TryParse(bytes, out var problem)
                     ?? throw new UserError($"{file} in {box.Container} is no login: {problem}.", "Nothing was stored.");
@@ -48,12 +52,13 @@ public static class KeychainCommand
                 if (
                     !parsed.GetValue(force)
                     && await vault.ReadAsync(cancel) is { } stored
-                    && stored.AccountId == login.AccountId
-                    && stored.LastRefresh > login.LastRefresh
+                    && (stored.Kind, stored.AccountId) == (login.Kind, login.AccountId)
+                    && stored.LastRefresh is { } before
+                    && (login.LastRefresh is not { } refreshed || refreshed < before)
                 )
                 {
                     throw new UserError(
-                        $"The login in {box.Container} is older than the stored one.",
+                        $"The login in {box.Container} is older than the stored one, or does not say when it was renewed.",
                         "A refresh token that was renewed since is worth nothing.",
                         "To store it all the same: --force"
                     );
