@@ -71,7 +71,11 @@ public static class MachineChecks
         Check.Of("pin", () => [Look(store, paths, fetch)]);
 
     /// <param name="choose">The engine that a run would take.</param>
-    public static Check Engine(Func<CancellationToken, Task<IContainerEngine>> choose) =>
+    /// <param name="version">What its program says of itself.</param>
+    public static Check Engine(
+        Func<CancellationToken, Task<IContainerEngine>> choose,
+        Func<IContainerEngine, CancellationToken, Task<string>> version
+    ) =>
         new(
             "engine",
             async cancel =>
@@ -92,7 +96,7 @@ public static class MachineChecks
                 [
                     Finding.Ok(
                         "engine",
-                        $"{engine.Name} answers, {containers.Count(container => container.IsOurs)} of its {containers.Count} containers are codexctl's{(lost.Count == 0 ? "" : $" ({string.Join(", ", lost)})")}"
+                        $"{engine.Name} ({await version(engine, cancel)}) answers, {containers.Count(container => container.IsOurs)} of its {containers.Count} containers are codexctl's{(lost.Count == 0 ? "" : $" ({string.Join(", ", lost)})")}"
                     ),
                     engine.Door.SocketCannotCross is { } why
                         ? new Finding(

@@ -36,7 +36,7 @@ internal sealed class ConformanceRun(IContainerEngine engine, TrialOptions optio
             ConformanceReport.CurrentSchema,
             version,
             engine.Name,
-            await EngineVersionAsync(cancel),
+            await EngineVersion.TellAsync(options.Processes, engine.Name, cancel),
             $"{RuntimeInformation.OSDescription} {RuntimeInformation.OSArchitecture}",
             results.TrueForAll(result => result.Verdict != Verdict.Broken),
             results
@@ -78,29 +78,6 @@ internal sealed class ConformanceRun(IContainerEngine engine, TrialOptions optio
         finally
         {
             await trial.ClearAsync();
-        }
-    }
-
-    private async Task<string> EngineVersionAsync(CancellationToken cancel)
-    {
-        var program = engine.Name switch
-        {
-            "apple" => "container",
-            "bubblewrap" => "bwrap",
-            var name => name,
-        };
-        try
-        {
-            var said = await options.Processes.CaptureAsync(
-                new CommandLine(program, ["--version"]),
-                TimeSpan.FromSeconds(10),
-                cancel: cancel
-            );
-            return said.Output.Trim().ReplaceLineEndings(" ");
-        }
-        catch (UserError error)
-        {
-            return $"its version cannot be told: {error.Message}";
         }
     }
 }

@@ -22,10 +22,14 @@ internal static class ExecSession
         BoxEnvironment.PrepareCodexHome(environment);
 
         var command = request.Command;
-        if (BoxEnvironment.StrayLogin(command[0], environment) is { } stray)
+        if (BoxEnvironment.StrayLogin(environment) is { } stray)
         {
-            Refuse(frames, $"codexctl: {stray}", ExitCodes.BeforeCommand);
-            return;
+            if (BoxEnvironment.IsCodex(command))
+            {
+                Refuse(frames, $"codexctl: {stray}", ExitCodes.BeforeCommand);
+                return;
+            }
+            frames.Send(FrameType.Error, Encoding.UTF8.GetBytes($"codexctl: {stray}\n"));
         }
         var found = ProgramLookup.Find(command[0], environment["PATH"], request.WorkingDirectory);
         if (found.Path is null)
