@@ -114,7 +114,7 @@ public static class ExtraMounts
 
     // As shells and engines take it; settings know no current folder.
     private static string FromHere(string text) =>
-        text.Length == 0 || text[0] is '/' or '~' or ':' ? text : Path.GetFullPath(".") + "/" + text;
+        !text.Contains(":/", StringComparison.Ordinal) || text[0] is '/' or '~' or ':' ? text : Path.GetFullPath(".") + "/" + text;
 
     private static UserError Refused(MountText mount, string why, string mend) =>
         new($"{mount.Source} cannot be mounted at {mount.Target}.", why, mend, ExitCodes.BeforeCommand);

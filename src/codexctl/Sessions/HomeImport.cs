@@ -65,7 +65,8 @@ public static class HomeImport
                 );
             }
         }
-        var text = Convert.ToBase64String(tar.GetBuffer(), 0, (int)tar.Length, Base64FormattingOptions.InsertLineBreaks);
+        // Its line breaks would be those of another system.
+        var text = Convert.ToBase64String(tar.GetBuffer(), 0, (int)tar.Length);
         var result = await session.CaptureAsync(["/bin/sh", "-c", Script, "sh", home], _limit, cancel, text + "\n");
         return result.ExitCode == 0
             ? result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length

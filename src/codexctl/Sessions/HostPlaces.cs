@@ -48,6 +48,22 @@ public sealed class HostPlaces
         "/Library/Keychains",
     ];
 
+    // To be read, perhaps; whoever writes there decides what runs.
+    private static readonly string[] _programs =
+    [
+        "/Applications",
+        "/Library",
+        "/bin",
+        "/lib",
+        "/lib32",
+        "/lib64",
+        "/nix",
+        "/opt",
+        "/sbin",
+        "/usr",
+        "/var",
+    ];
+
     // Everybody's sockets lie there, tmux's and X's among them.
     private static readonly string[] _shared = ["/home", "/root", "/Users", "/tmp", "/var/tmp", "/private/tmp", "/private/var/tmp"];
 
@@ -168,6 +184,10 @@ public sealed class HostPlaces
         if (_secretFolders.FirstOrDefault(place => Meets(path, place)) is { } secret)
         {
             return $"{secret} holds keys or logins of yours.";
+        }
+        if (!readOnly && _programs.Any(place => IsInside(path, place)))
+        {
+            return "This machine runs programs, or is set up, from there.";
         }
         var name = IsInside(path, _home) ? path[(_home.Length + 1)..].Split('/')[0] : "";
         return !readOnly && (name.StartsWith('.') || name is "bin" or "Library")

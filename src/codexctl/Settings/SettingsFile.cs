@@ -39,12 +39,7 @@ public sealed class SettingsFile
         }
         foreach (var (names, pair) in Pairs(document))
         {
-            var entry = Entry(path, names, pair);
-            if (entries.FirstOrDefault(other => other.Name == entry.Name) is { } twice)
-            {
-                throw Wrong(path, entry.Line, $"{entry.Name} stands in line {twice.Line} already.");
-            }
-            entries.Add(entry);
+            entries.Add(Entry(path, names, pair));
         }
         return new SettingsFile(path, entries);
     }

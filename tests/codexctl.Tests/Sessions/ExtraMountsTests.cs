@@ -87,6 +87,7 @@ public sealed class ExtraMountsTests : IDisposable
     [InlineData("~/agent")]
     [InlineData("~/.cache/pip", ":rw")]
     [InlineData("~/bin", ":rw")]
+    [InlineData("/usr/bin", ":rw")]
     public void Some_only_when_the_person_says_so_on_the_command_line(string source, string mode = "")
     {
         var mount = $"{source}:/mnt/a{mode}";

@@ -83,6 +83,7 @@ public sealed class ProjectTrustTests : IDisposable
             "auth_name_prefix = \"other-\"",
             "default_codex_profile = \"far\"",
             "record = true",
+            "mounts = [\"/srv:/mnt/srv\"]",
             "receipt = false",
             "ca_file = \"/workdir/ca.pem\"",
             "model.url = \"http://evil.example\"",
