@@ -46,6 +46,13 @@ public sealed class App(HostEnvironment environment, Terminal.Terminal terminal,
     /// <summary>The same program with another Codex.</summary>
     public App With(CodexLock release) => new(Environment, Terminal, Processes, Clock, Line) { Release = release };
 
+    /// <summary>The same program, as if it were called to run in another folder, with that folder's settings.</summary>
+    public App For(string folder) =>
+        new(Environment, Terminal, Processes, Clock, new Passthrough(["run", "--workdir", folder], RestKind.None, []))
+        {
+            Release = Release,
+        };
+
     /// <summary>The images there are, the person's own among them.</summary>
     public ImageCatalogue Images => _images ??= ImageCatalogue.Load(Paths.UserImages);
 
@@ -66,11 +73,15 @@ public sealed class App(HostEnvironment environment, Terminal.Terminal terminal,
         var settings = SettingsLoader.Load(Folder);
         if (settings.Project.Problem is { } problem)
         {
-            if (Line.Verb is "run" or "build" or "config" or "trust")
+            if (Line.Verb is "run" or "build" or "trust" || Line.Parsed is ["config", "list" or "get", ..])
             {
                 throw problem;
             }
             Terminal.Say($"{problem.Message} {problem.Why} Going on without that file.");
+        }
+        if (Environment["CODEXCTL_CONFIG"] is not null && !File.Exists(Paths.ConfigFile))
+        {
+            Terminal.Say($"CODEXCTL_CONFIG names {Paths.ConfigFile}, which is not there: going on without settings of yours.");
         }
         if (Line.Verb is not ("trust" or "doctor") && settings.Project.Notice is { } notice)
         {

@@ -38,6 +38,12 @@ public sealed class Paths
     /// <summary>Which project files the person approved.</summary>
     public string Trust => Path.Combine(State, "trust.json");
 
+    /// <summary>Which containers of other programs `import` took over.</summary>
+    public string ImportsDone => Path.Combine(State, "imports.json");
+
+    /// <summary>What `import` is reading; gone when it is done.</summary>
+    public string ImportFolder => Path.Combine(State, "import");
+
     /// <summary>Held while a settings file is changed.</summary>
     public string SettingsLock => Path.Combine(State, "settings.lock");
 

@@ -40,6 +40,20 @@ public static class PrivateFile
         }
     }
 
+    /// <summary>Changes a file of the person's: it keeps its mode; a new one is made 0600, with its folder.</summary>
+    public static void Change(string path, ReadOnlySpan<byte> content)
+    {
+        if (!File.Exists(path))
+        {
+            Write(path, content);
+            return;
+        }
+        Replace(path, content, ModeOf(path));
+    }
+
+    /// <summary>The permissions that a file has.</summary>
+    public static UnixFileMode ModeOf(string path) => File.GetUnixFileMode(path) & (UnixFileMode)0b111_111_111;
+
     /// <summary>The same for a file that the person named: its folder is theirs, and is not made.</summary>
     public static void WriteBeside(string path, ReadOnlySpan<byte> content)
     {

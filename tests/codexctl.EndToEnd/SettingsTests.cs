@@ -21,8 +21,12 @@ public class SettingsTests
         run.Error.ShouldContain("is not trusted. Ignored: allow, default_shell, model.url.");
 
         var shown = await scene.RunAsync("trust", "--show");
-        shown.Output.ShouldContain("! loosens  allow: [] → evil.example");
-        (await scene.RunAsync("trust")).ExitCode.ShouldBe(0);
+        shown.Output.ShouldContain("! loosens  allow: [] → [\"evil.example\"]");
+        var unseen = await scene.RunAsync("trust");
+        unseen.ExitCode.ShouldBe(1, "nobody was there who could be asked");
+        unseen.Error.ShouldContain("→ If what is shown is right: codexctl trust --yes");
+        (await scene.RunAsync("config", "get", "default_shell")).Output.ShouldBe("bash\n");
+        (await scene.RunAsync("trust", "--yes")).ExitCode.ShouldBe(0);
         (await scene.RunAsync("config", "get", "default_shell")).Output.ShouldBe("/workdir/sh\n");
 
         // Whatever the next run adds to it takes the trust away.

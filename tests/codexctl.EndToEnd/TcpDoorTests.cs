@@ -12,7 +12,7 @@ public class TcpDoorTests
     /// <summary>A scene whose docker is reached over tcp: for codexctl a remote one.</summary>
     private static async Task<Scene> RemoteAsync()
     {
-        var scene = await Scene.CreateAsync(Engine.Docker);
+        var scene = await Scene.CreateAsync(Engine.Docker, Scene.NotRoot);
         await NeedBridgeAsync(scene);
         var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
@@ -26,7 +26,7 @@ public class TcpDoorTests
         return scene;
     }
 
-    private static async Task NeedBridgeAsync(Scene scene)
+    internal static async Task NeedBridgeAsync(Scene scene)
     {
         var gateway = scene.RunEngine("network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}").Output.Trim();
         var own = await Dns.GetHostAddressesAsync(Dns.GetHostName());
@@ -263,7 +263,7 @@ public class TcpDoorTests
     [Fact]
     public async Task A_socket_that_does_not_answer_is_replaced_and_the_command_runs_once()
     {
-        await using var scene = await Scene.CreateAsync(Engine.Docker);
+        await using var scene = await Scene.CreateAsync(Engine.Docker, Scene.NotRoot);
         await NeedBridgeAsync(scene);
         await BreakTheSocketAsync(scene);
 
@@ -281,6 +281,24 @@ public class TcpDoorTests
         outcome.Error.ShouldContain("did not answer");
         outcome.Error.ShouldContain("What is lost");
         (await scene.StatesAsync()).Values.ShouldBe(["stopped"]);
+    }
+
+    [Fact]
+    public async Task Root_cannot_have_one_because_its_commands_would_own_the_files_that_close_the_box()
+    {
+        await using var scene = await Scene.CreateAsync(Engine.Docker);
+        if (Processes.Libc.GetUserId() != 0)
+        {
+            Assert.Skip("Only root is refused.");
+        }
+        await BreakTheSocketAsync(scene);
+
+        var outcome = await scene.RunAsync("run", "--cmd", "touch", "/workdir/x");
+
+        outcome.ExitCode.ShouldBe(125, outcome.ToString());
+        outcome.Error.ShouldContain("and root cannot have one");
+        File.Exists(Path.Combine(scene.Work, "x")).ShouldBeFalse();
+        (await scene.ContainersAsync()).ShouldBeEmpty();
     }
 
     [Fact]

@@ -157,6 +157,11 @@ public static class Config
                 {
                     PrivateFile.Write(path, "# Settings of codexctl: `codexctl config list` shows them all.\n");
                 }
+                if (parsed.GetValue(project))
+                {
+                    // The box may have put a link, a pipe or a device there, and an editor would follow.
+                    _ = UntrustedFile.Read(path, ProjectFile.Largest);
+                }
                 var editor = (app.Environment["VISUAL"] ?? app.Environment["EDITOR"] ?? "vi").Split(
                     ' ',
                     StringSplitOptions.RemoveEmptyEntries

@@ -37,34 +37,7 @@ public static class KeychainCommand
                         null,
                         "Sign in: codexctl auth"
                     );
-                var login =
-                    AuthDocument.TryParse(bytes, out var problem)
-                    ?? throw new UserError($"{file} in {box.Container} is no login: {problem}.", "Nothing was stored.");
-                if (login.Kind == LoginKind.None)
-                {
-                    throw new UserError(
-                        $"{file} in {box.Container} has no refresh token and no API key.",
-                        "It could not be used for long; nothing was stored. In the mode access-only a box never has one.",
-                        "Sign in: codexctl auth"
-                    );
-                }
-                var vault = await app.LoginsAsync();
-                if (
-                    !parsed.GetValue(force)
-                    && await vault.ReadAsync(cancel) is { } stored
-                    && (stored.Kind, stored.AccountId) == (login.Kind, login.AccountId)
-                    && stored.LastRefresh is { } before
-                    && (login.LastRefresh is not { } refreshed || refreshed < before)
-                )
-                {
-                    throw new UserError(
-                        $"The login in {box.Container} is older than the stored one, or does not say when it was renewed.",
-                        "A refresh token that was renewed since is worth nothing.",
-                        "To store it all the same: --force"
-                    );
-                }
-                await vault.ReplaceAsync(login, cancel);
-                app.Stores.Remember(vault.Store);
+                var vault = await LoginTaking.StoreAsync(app, bytes, $"{file} of {box.Container}", parsed.GetValue(force), cancel);
                 app.Terminal.Say($"stored {file} of {box.Container} in {vault.Store.Display}.");
                 return ExitCodes.Ok;
             }

@@ -46,6 +46,8 @@ public sealed record Removal(
             "build",
             "proxy",
             "trust.json",
+            "import",
+            "imports.json",
             "settings.lock",
             "codex-pin.json",
             "crash.log",

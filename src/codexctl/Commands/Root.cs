@@ -38,6 +38,7 @@ public static class Root
             Reference.Create(app, () => Create(app)),
             Config.Create(app),
             Trust.Create(app),
+            Import.Create(app),
             Doctor.Create(app),
             Uninstall.Create(app),
             GatewayCommand.Create(app),

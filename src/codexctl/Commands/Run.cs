@@ -27,6 +27,8 @@ public static class Run
         public string? Memory { get; init; }
         public string? Network { get; init; }
         public IReadOnlyList<string> Allow { get; init; } = [];
+        public IReadOnlyList<string> Mounts { get; init; } = [];
+        public bool AllowRiskyMounts { get; init; }
         public bool Record { get; init; }
         public bool AllowHome { get; init; }
         public bool Openai { get; init; }
@@ -76,6 +78,18 @@ public static class Run
         );
         var network = Text("--network", "none: the door alone (default); full: the engine's ordinary network, without a guard", "none|full")
             .CompleteFrom("none", "full");
+        var mount = Add(
+            new Option<string[]>("--mount")
+            {
+                Description = "A further folder of this machine in the box, read-only unless :rw follows; can be repeated",
+                HelpName = Policy.MountText.Form,
+                AllowMultipleArgumentsPerToken = false,
+            }
+        );
+        var allowRiskyMounts = Flag(
+            "--allow-risky-mounts",
+            "With --mount: also folders that hold keys, or that programs of yours run from"
+        );
         var record = Flag("--record", "Record what is said too, secrets taken out; codexctl log shows it");
         var allowHome = Flag("--allow-home", "Allow the home directory as the folder");
         var rest = new Argument<string[]>("codex-arguments")
@@ -104,6 +118,8 @@ public static class Run
                         Memory = parsed.GetValue(memory),
                         Network = parsed.GetValue(network),
                         Allow = parsed.GetValue(allow) ?? [],
+                        Mounts = parsed.GetValue(mount) ?? [],
+                        AllowRiskyMounts = parsed.GetValue(allowRiskyMounts),
                         Record = parsed.GetValue(record),
                         AllowHome = parsed.GetValue(allowHome),
                         Openai = parsed.GetValue(openai),
@@ -120,6 +136,7 @@ public static class Run
             ("codexctl run", "Work in this folder with Codex and the local model"),
             ("codexctl run -- exec \"find out why the tests fail and mend it\"", "Without a screen: Codex works, answers and ends"),
             ("codexctl run --allow npm --allow api.example.com", "The box may also reach the npm registry and one host more"),
+            ("codexctl run --mount ~/data:/mnt/data", "The box may also read a folder elsewhere; :rw at the end lets it write there"),
             ("codexctl run --read-only --record", "Codex may only look, and what is said is kept for codexctl log"),
             ("codexctl run --openai --broker", "OpenAI's models; nothing of the login enters the box"),
             ("codexctl run --temp --cmd make test", "Another command in a throwaway box; --cmd comes last")
@@ -248,6 +265,10 @@ public static class Run
         {
             throw Usage("--model-url names a local model server, and --openai uses none.", "Use one of them.");
         }
+        if (options.AllowRiskyMounts && options.Mounts.Count == 0)
+        {
+            throw Usage("--allow-risky-mounts works only together with --mount.", "Name the folder: --mount SOURCE:TARGET");
+        }
         if (options.Network is not (null or "full" or "none"))
         {
             throw Usage($"--network {options.Network} is unknown.", "Use --network full, or leave it out for the door alone.");
@@ -277,13 +298,24 @@ public static class Run
                 options.Server
             )
         );
+        var workdir = Workdir.Resolve(
+            options.Workdir ?? Directory.GetCurrentDirectory(),
+            app.Paths,
+            app.Environment.Home,
+            options.AllowHome
+        );
+        var readOnly = options.ReadOnly || settings.ReadOnly;
         return new RunRequest
         {
-            Workdir = Workdir.Resolve(
-                options.Workdir ?? Directory.GetCurrentDirectory(),
-                app.Paths,
-                app.Environment.Home,
-                options.AllowHome
+            Workdir = workdir,
+            Mounts = ExtraMounts.Resolve(
+                settings.Mounts,
+                options.Mounts,
+                options.AllowRiskyMounts,
+                workdir,
+                readOnly,
+                new HostPlaces(app.Paths, app.Environment),
+                app.Environment.Home
             ),
             StateId = app.Paths.StateId,
             Name = options.Name,
@@ -291,7 +323,7 @@ public static class Run
             Image = options.Image ?? settings.DefaultImage,
             User = new BoxUser(Libc.GetUserId(), Libc.GetGroupId()),
             Temporary = options.Temporary,
-            ReadOnly = options.ReadOnly || settings.ReadOnly,
+            ReadOnly = readOnly,
             Network = network,
             Cpus = (options.Cpu ?? settings.Cpus) is { } cpu ? Sizes.Cpus(cpu) : null,
             MemoryBytes = (options.Memory ?? settings.Memory) is { } memory ? Sizes.Memory(memory) : null,

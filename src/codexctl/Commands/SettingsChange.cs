@@ -25,10 +25,10 @@ internal static class SettingsChange
         {
             // A link into somebody's dotfiles stays one.
             var path = Libc.ResolvePath(app.Paths.ConfigFile) ?? app.Paths.ConfigFile;
-            var text = File.Exists(path) ? File.ReadAllText(path) : "";
+            var text = SettingsFile.ReadText(path) ?? "";
             if (edit(app.Paths.ConfigFile, text) is { } changed && changed != text)
             {
-                PrivateFile.Write(path, changed);
+                PrivateFile.Change(path, System.Text.Encoding.UTF8.GetBytes(changed));
             }
             return app.Paths.ConfigFile;
         }
@@ -41,7 +41,7 @@ internal static class SettingsChange
         {
             // A rename puts the file in the place of whatever is there by now: it never goes through a link.
             var bytes = System.Text.Encoding.UTF8.GetBytes(after);
-            PrivateFile.Replace(file, bytes, mode: (UnixFileMode)0b110_100_100);
+            PrivateFile.Replace(file, bytes, content is null ? (UnixFileMode)0b110_100_100 : PrivateFile.ModeOf(file));
             if (approved)
             {
                 trust.Trust(file, bytes);

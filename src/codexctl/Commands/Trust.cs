@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Codexctl.Processes;
 using Codexctl.Settings;
 
 namespace Codexctl.Commands;
@@ -36,6 +37,7 @@ public static class Trust
         var trust = app.SettingsLoader.Trust;
         if (revoke)
         {
+            using var alone = Alone(app);
             var path = Path.Combine(app.Folder, ProjectFile.FileName);
             app.Terminal.Say(trust.Revoke(path) ? $"{path} is no longer trusted." : $"{path} was not trusted.");
             return ExitCodes.Ok;
@@ -56,14 +58,33 @@ public static class Trust
             app.Terminal.Say("it is trusted already.");
             return ExitCodes.Ok;
         }
-        if (!yes && app.Terminal.IsInteractive && !app.Terminal.Ask("Trust it?"))
+        if (!yes && !app.Terminal.IsInteractive)
+        {
+            throw new UserError(
+                "Nothing was trusted.",
+                "Nobody is there who could have seen it and be asked.",
+                "If what is shown is right: codexctl trust --yes",
+                ExitCodes.Failed
+            );
+        }
+        if (!yes && !app.Terminal.Ask("Trust it?"))
         {
             app.Terminal.Say("not trusted.");
             return ExitCodes.Failed;
         }
-        trust.Trust(project.Path, content);
+        using (Alone(app))
+        {
+            trust.Trust(project.Path, content);
+        }
         app.Terminal.Say("trusted, until it changes. codexctl trust --revoke takes that back.");
         return ExitCodes.Ok;
+    }
+
+    /// <summary>Two that change the approvals at once would lose one of them, perhaps what was taken back.</summary>
+    private static FileLock Alone(App app)
+    {
+        Paths.MakeOwn(app.Paths.State);
+        return FileLock.Take(app.Paths.SettingsLock);
     }
 
     private static void Show(App app, ProjectFile project)
@@ -85,10 +106,11 @@ public static class Trust
                 Effect.Tightens => "    tightens",
                 _ => "    changes",
             };
-            var before = change.Before is { } value ? Shown.Text(value.ToToml()) : "not set";
+            var before = change.Before is { } value ? Shown.Text(value.ToToml(), whole: true) : "not set";
             // Shown whole, however long: what is cut off is what somebody would hide.
-            var after = string.Join(", ", change.Entry.Value.Words.Select(word => Shown.Text(word, whole: true)));
-            app.Terminal.WriteLine($"{meaning}  {Shown.Text(change.Entry.Name)}: {before} → {(after.Length == 0 ? "(empty)" : after)}");
+            // In quotes, so that one entry does not pass for two.
+            var after = Shown.Text(change.Entry.Value.ToToml(), whole: true);
+            app.Terminal.WriteLine($"{meaning}  {Shown.Text(change.Entry.Name)}: {before} → {after}");
         }
     }
 }

@@ -45,6 +45,9 @@ public interface IContainerEngine
     /// <param name="input">Its standard input, the only way for a secret into a box; null for none.</param>
     Task<Processes.ProcessResult> CaptureAsync(ExecSpec spec, TimeSpan limit, string? input = null, CancellationToken cancel = default);
 
+    /// <summary>What process 1 of a container said last, for one that ended by itself; null where nothing is kept or can be had.</summary>
+    Task<string?> LastWordsAsync(string name, CancellationToken cancel = default) => Task.FromResult<string?>(null);
+
     /// <summary>Ends the processes of a run whose front end was killed; one that has none left is fine.</summary>
     Task KillSessionAsync(string container, string session, CancellationToken cancel = default);
 }
@@ -80,8 +83,18 @@ public interface IImageEngine : IContainerEngine
     Task BuildImageAsync(ImageBuild build, Action<string> onLine, CancellationToken cancel = default);
 }
 
+/// <summary>An engine that gives away what others made with it.</summary>
+public interface IExportingEngine : IImageEngine
+{
+    /// <summary>Writes all files of a container, which should be stopped, into a tar file.</summary>
+    Task ExportAsync(string container, string file, CancellationToken cancel = default);
+
+    /// <summary>The names of all images, with tags.</summary>
+    Task<IReadOnlyList<string>> ImageNamesAsync(CancellationToken cancel = default);
+}
+
 /// <summary>An engine whose containers can be exchanged for others, with what is in them.</summary>
-public interface IMovingEngine : IImageEngine
+public interface IMovingEngine : IExportingEngine
 {
     Task RenameAsync(string name, string newName, CancellationToken cancel = default);
 
@@ -131,6 +144,9 @@ public sealed record ContainerInfo(
     /// <summary>The image's id as <see cref="ImageInfo.Id"/> has it; null where the engine does not say.</summary>
     public string? ImageId { get; init; }
 
+    /// <summary>The folder of the host that is at /workdir; null when there is none, or the engine does not say.</summary>
+    public string? WorkdirSource { get; init; }
+
     /// <summary>The limits that it was made with; null for none, or where the engine does not say.</summary>
     public decimal? Cpus { get; init; }
 
@@ -155,6 +171,9 @@ public static class ContainerLabels
     public const string Network = "codexctl.network";
     public const string Temporary = "codexctl.temp";
     public const string ReadOnly = "codexctl.read-only";
+
+    /// <summary>Further folders of the host; not there when there are none.</summary>
+    public const string Mounts = "codexctl.mounts";
 
     /// <summary>See <see cref="DoorLabel"/>.</summary>
     public const string Door = "codexctl.door";

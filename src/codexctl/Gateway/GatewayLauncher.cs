@@ -126,6 +126,32 @@ public sealed class GatewayLauncher(IProcesses processes, Paths paths, Func<IRea
         }
     }
 
+    /// <summary>A box that runs now and may write to a folder above this one; null when there is none.</summary>
+    /// <param name="engine">With <paramref name="container"/>: the box that is asked for, which does not count.</param>
+    public async Task<string?> WhoWritesAboveAsync(string folder, string engine, string container)
+    {
+        var boxes = Directory
+            .EnumerateDirectories(paths.State)
+            .SelectMany(one =>
+                Directory.EnumerateDirectories(one).Select(box => (Engine: Path.GetFileName(one), Name: Path.GetFileName(box)))
+            )
+            .Where(box => box != (engine, container));
+        foreach (var (otherEngine, name) in boxes)
+        {
+            if (
+                LastOrder(otherEngine, name) is { } order
+                && (order.Writable ?? [order.Workdir ?? ""]).Any(above =>
+                    above.Length > 0 && folder.StartsWith(above.TrimEnd('/') + "/", StringComparison.Ordinal)
+                )
+                && await AnswersAsync(otherEngine, name)
+            )
+            {
+                return name;
+            }
+        }
+        return null;
+    }
+
     /// <summary>Serialises the preparation of runs; whoever waits long is told.</summary>
     /// <exception cref="UserError">Somebody holds the lock for longer than any preparation takes.</exception>
     public async Task<FileLock> TakeTurnAsync(string engine, Action<string>? say, CancellationToken cancel)

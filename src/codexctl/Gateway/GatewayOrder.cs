@@ -15,6 +15,7 @@ namespace Codexctl.Gateway;
 /// <param name="Record">Bodies are recorded too.</param>
 /// <param name="Workdir">The folder on the host, by which its records are found.</param>
 /// <param name="Login">How the box uses the OpenAI login (see <see cref="Auth.LoginModes"/>); null for the local model.</param>
+/// <param name="Writable">The folders on the host that the box may write to.</param>
 public sealed record GatewayOrder(
     string Engine,
     string Container,
@@ -27,8 +28,14 @@ public sealed record GatewayOrder(
     string? Workdir = null,
     string? ApiKeyVariable = null,
     string? ModelKind = null,
-    string? Login = null
-);
+    string? Login = null,
+    IReadOnlyList<string>? Writable = null
+)
+{
+    /// <summary>As receipts tell it.</summary>
+    [JsonIgnore]
+    public string? DoorKind => Listen is null ? null : "tcp";
+}
 
 /// <summary>A line from a front end to its gateway.</summary>
 /// <param name="Do">join, finish or stop; allow to change what the box may reach, or to ask with no entries.</param>

@@ -32,6 +32,7 @@ public sealed class ContainerMove(SessionServices services, IMovingEngine engine
         try
         {
             services.PrepareFiles(request, files);
+            await ExtraMounts.CheckAsync(request, services.Gateways, engine.Name, name);
             await engine.CreateAsync(ContainerSpecs.For(request, name, files) with { Name = name + New, HostName = name }, cancel);
             await CarryAsync(name, luggage, cancel);
             var version = await TryAsync(request, name + New, cancel);

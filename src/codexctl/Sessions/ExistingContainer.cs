@@ -47,6 +47,7 @@ internal static class ExistingContainer
             User = new BoxUser(Libc.GetUserId(), Libc.GetGroupId()),
             ReadOnly = container.WorkdirReadOnly ?? container.Label(ContainerLabels.ReadOnly) == "true",
             Network = Network(container),
+            Mounts = MountsLabel.Read(container),
             Choice = last is null
                 ? model
                 : model with

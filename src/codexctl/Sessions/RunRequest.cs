@@ -29,6 +29,9 @@ public sealed record RunRequest
 
     public BoxNetwork Network { get; init; }
 
+    /// <summary>Further folders of the host in the box.</summary>
+    public IReadOnlyList<Mount> Mounts { get; init; } = [];
+
     public decimal? Cpus { get; init; }
 
     public long? MemoryBytes { get; init; }

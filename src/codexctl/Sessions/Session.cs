@@ -9,7 +9,8 @@ namespace Codexctl.Sessions;
 /// A run that is ready: the container is up, its gateway knows of us, and our lease keeps both. Disposed without a finish
 /// (an error, Ctrl-C before the command), it counts as ended by force.
 /// </summary>
-/// <param name="doorIsNew">The container was made for this run, and its door is a socket that nobody has tried yet.</param>
+/// <param name="isNew">The container was made for this run, and nobody has tried its door yet.</param>
+/// <param name="overTcp">The container's door is a TCP port.</param>
 /// <param name="stopAlone">Stops the container when no gateway is there to do it; gets the reason that is known.</param>
 public sealed class Session(
     IContainerEngine engine,
@@ -18,7 +19,8 @@ public sealed class Session(
     string name,
     FileLock lease,
     GatewayLink link,
-    bool doorIsNew,
+    bool isNew,
+    bool overTcp,
     Func<string?, Task> stopAlone
 ) : IAsyncDisposable
 {
@@ -30,8 +32,11 @@ public sealed class Session(
     /// <summary>What the person should know, after the finish.</summary>
     public string? Notice { get; private set; }
 
-    /// <summary>The container was made for this run, so nothing is lost with it, and its door is a socket.</summary>
-    public bool DoorIsNew { get; } = doorIsNew;
+    /// <summary>The container was made for this run, so nothing is lost with it.</summary>
+    public bool IsNew { get; } = isNew;
+
+    /// <summary>Its door is a TCP port, not a socket.</summary>
+    public bool IsOverTcp { get; } = overTcp;
 
     /// <summary>
     /// Whether a command that ended with <see cref="Box.DoorSilent"/> was never run, because the door has not answered since the box
@@ -51,8 +56,13 @@ public sealed class Session(
     }
 
     /// <summary>Runs a command without a terminal and collects what it says.</summary>
-    public Task<ProcessResult> CaptureAsync(IReadOnlyList<string> command, TimeSpan limit, CancellationToken cancel) =>
-        engine.CaptureAsync(Exec(command, terminal: false, root: false), limit, cancel: cancel);
+    /// <param name="input">Its standard input; null for none.</param>
+    public Task<ProcessResult> CaptureAsync(
+        IReadOnlyList<string> command,
+        TimeSpan limit,
+        CancellationToken cancel,
+        string? input = null
+    ) => engine.CaptureAsync(Exec(command, terminal: false, root: false), limit, input, cancel);
 
     /// <summary>Gives the lease back; the last one out waits until the container is stopped.</summary>
     public async Task<Receipt> FinishAsync(CancellationToken cancel = default)

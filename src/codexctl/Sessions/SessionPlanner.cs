@@ -33,15 +33,21 @@ public static class SessionPlanner
     public static SessionPlan Plan(RunRequest request, IReadOnlyList<string> candidates, IReadOnlyList<ContainerInfo> found)
     {
         var byName = found.ToDictionary(container => container.Name, StringComparer.Ordinal);
+        // Before a free name: the folder's container keeps its second name when the one that had the first is gone.
+        var own = candidates
+            .Select(candidate => byName.GetValueOrDefault(candidate))
+            .FirstOrDefault(container =>
+                container is { IsOurs: true } && WorkdirLabel.Read(container) == request.Workdir.Path && IsServedByUs(request, container)
+            );
+        if (own is not null)
+        {
+            return Reuse(request, own);
+        }
         foreach (var candidate in candidates)
         {
             if (!byName.TryGetValue(candidate, out var container))
             {
                 return new SessionPlan(candidate, Create: true, Start: true);
-            }
-            if (container.IsOurs && WorkdirLabel.Read(container) == request.Workdir.Path && IsServedByUs(request, container))
-            {
-                return Reuse(request, container);
             }
             if (request.Name is not null)
             {
@@ -89,6 +95,17 @@ public static class SessionPlanner
                 $"The container {container.Name} was made with {Words(network)}, and {Words(request.Network)} was asked.",
                 "The network is fixed when a container is made.",
                 $"Remove it first (codexctl rm --name {container.Name}), or run a fresh one with --temp or --name.",
+                ExitCodes.BeforeCommand
+            );
+        }
+        var mounts = MountsLabel.Read(container);
+        if (!mounts.ToHashSet().SetEquals(request.Mounts))
+        {
+            throw new UserError(
+                $"The container {container.Name} was made with {MountsLabel.Words(mounts)}, and {MountsLabel.Words(request.Mounts)} was asked.",
+                "What is mounted is fixed when a container is made.",
+                $"Remove it first (codexctl rm --name {container.Name}), or run a fresh one with --temp or --name."
+                    + (mounts.Count == 0 ? "\nTo go on with the existing one, leave --mount (and the setting mounts) out." : ""),
                 ExitCodes.BeforeCommand
             );
         }

@@ -5,29 +5,6 @@ namespace Codexctl.Sessions;
 /// <summary>The folder that a box works in: resolved, and refused where mounting it would open the host.</summary>
 public sealed record Workdir(string Path, IReadOnlyList<string> Hidden)
 {
-    private static readonly string[] _system =
-    [
-        "/bin",
-        "/boot",
-        "/dev",
-        "/etc",
-        "/lib",
-        "/lib32",
-        "/lib64",
-        "/proc",
-        "/run",
-        "/sbin",
-        "/sys",
-        "/usr",
-        "/var",
-        "/var/run",
-        "/private",
-        "/private/etc",
-        "/private/var",
-        "/Library",
-        "/System",
-    ];
-
     /// <param name="given">What the person typed, or the current directory.</param>
     /// <param name="allowHome">`--allow-home`: the home directory may be mounted; codexctl's own folders in it stay hidden.</param>
     public static Workdir Resolve(string given, Paths paths, string home, bool allowHome)
@@ -38,13 +15,7 @@ public sealed record Workdir(string Path, IReadOnlyList<string> Hidden)
         {
             throw Refused(given, "It is not a folder.", "Give the folder that Codex shall work in.");
         }
-        if (
-            path == "/"
-            || _system.Contains(path, StringComparer.Ordinal)
-            || IsInside(path, "/proc")
-            || IsInside(path, "/sys")
-            || IsInside(path, "/dev")
-        )
+        if (HostPlaces.IsSystem(path))
         {
             throw Refused(
                 path,
@@ -60,17 +31,12 @@ public sealed record Workdir(string Path, IReadOnlyList<string> Hidden)
                 "Run codexctl in a project folder, or repeat with --allow-home if you mean it."
             );
         }
-        // Settings are often a link into a folder of dotfiles, which is a project like any other.
-        var settings = System.IO.Path.GetDirectoryName(Libc.ResolvePath(paths.ConfigFile) ?? paths.ConfigFile)!;
-        var own = new[] { paths.State, paths.Cache, paths.Config, settings, Paths.SharedSockets }
-            .Select(folder => Libc.ResolvePath(folder) ?? folder)
-            .Distinct(StringComparer.Ordinal)
-            .ToList();
-        if (own.FirstOrDefault(folder => path == folder || IsInside(path, folder)) is { } outer)
+        var own = HostPlaces.OwnFolders(paths);
+        if (own.FirstOrDefault(folder => HostPlaces.IsWithin(path, folder)) is { } outer)
         {
             throw Refused(path, $"It lies inside {outer}, where codexctl keeps its own files.", "Run codexctl in a project folder.");
         }
-        var inner = own.Where(folder => IsInside(folder, path)).ToList();
+        var inner = own.Where(folder => HostPlaces.IsInside(folder, path)).ToList();
         if (inner.Count > 0 && !allowHome)
         {
             throw Refused(
@@ -81,8 +47,6 @@ public sealed record Workdir(string Path, IReadOnlyList<string> Hidden)
         }
         return new Workdir(path, [.. inner.Select(folder => Engines.Box.Workdir + folder[path.TrimEnd('/').Length..])]);
     }
-
-    private static bool IsInside(string path, string folder) => path.StartsWith(folder.TrimEnd('/') + "/", StringComparison.Ordinal);
 
     private static UserError Refused(string path, string why, string mend) =>
         new($"{path.ReplaceLineEndings("\\n")} cannot be the working folder.", why, mend, ExitCodes.BeforeCommand);

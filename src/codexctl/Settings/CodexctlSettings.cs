@@ -69,6 +69,9 @@ public sealed record CodexctlSettings(IReadOnlyDictionary<string, ResolvedSettin
 
     public bool ReadOnly => Need("read_only").IsTrue;
 
+    /// <summary>As <see cref="Policy.MountText"/>; `--mount` adds to them.</summary>
+    public IReadOnlyList<string> Mounts => Need("mounts").Words;
+
     public string? Cpus => Value("cpus")?.Text;
 
     public string? Memory => Value("memory")?.Text;

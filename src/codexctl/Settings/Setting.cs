@@ -36,6 +36,9 @@ public sealed record Setting(string Name, SettingKind Kind, SettingValue? Defaul
     /// <summary>Judges a project's value against the one that holds without it; null: any other value loosens.</summary>
     public Func<SettingValue?, SettingValue, Effect>? Judge { get; init; }
 
+    /// <summary>What parts the entries of a list in a variable, and in a word that was typed.</summary>
+    public string Separators { get; init; } = ", ";
+
     /// <summary>What the default is where it is no fixed value.</summary>
     public string? DefaultWords { get; init; }
 
@@ -105,7 +108,7 @@ public sealed record Setting(string Name, SettingKind Kind, SettingValue? Defaul
                     Kind,
                     [
                         .. words.SelectMany(word =>
-                            word.Split([',', ' '], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+                            word.Split(Separators.ToCharArray(), StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
                         ),
                     ]
                 );

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using Tomlyn;
 using Tomlyn.Parsing;
 using Tomlyn.Syntax;
@@ -27,12 +28,55 @@ public sealed class SettingsFile
     public static SettingsFile Parse(string path, string text)
     {
         var entries = new List<SettingEntry>();
-        foreach (var (names, pair) in Pairs(Document(path, text)))
+        var document = Document(path, text);
+        if (document.Tables.OfType<TableArraySyntax>().FirstOrDefault() is { } array)
         {
-            entries.Add(Entry(path, names, pair));
+            throw Wrong(
+                path,
+                array.Span.Start.Line + 1,
+                $"[[{string.Join('.', Names(array.Name))}]] begins a list of tables; write one pair of brackets."
+            );
+        }
+        foreach (var (names, pair) in Pairs(document))
+        {
+            var entry = Entry(path, names, pair);
+            if (entries.FirstOrDefault(other => other.Name == entry.Name) is { } twice)
+            {
+                throw Wrong(path, entry.Line, $"{entry.Name} stands in line {twice.Line} already.");
+            }
+            entries.Add(entry);
         }
         return new SettingsFile(path, entries);
     }
+
+    /// <summary>The text of the person's own file; null when there is none.</summary>
+    /// <exception cref="UserError">It cannot be read, or is no text: nothing is made of what is half understood.</exception>
+    public static string? ReadText(string path)
+    {
+        try
+        {
+            var bytes = File.ReadAllBytes(path);
+            var begin = bytes.AsSpan().StartsWith("\uFEFF"u8) ? 3 : 0;
+            return new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(bytes.AsSpan(begin));
+        }
+        catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return new FileInfo(path).LinkTarget is { } target
+                ? throw Unreadable(path, $"It is a link to {target}, which is not there.")
+                : null;
+        }
+        catch (DecoderFallbackException)
+        {
+            throw Unreadable(path, "It is not UTF-8 text.");
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw Unreadable(path, Directory.Exists(path) ? "It is a folder." : error.Message);
+        }
+    }
+
+    private static UserError Unreadable(string path, string why) =>
+        new($"{path} cannot be read.", why, "Mend it, or name another with CODEXCTL_CONFIG.");
 
     /// <exception cref="UserError">It is no TOML.</exception>
     internal static DocumentSyntax Document(string path, string text)

@@ -41,21 +41,8 @@ public sealed class SettingsLoader(HostEnvironment environment, Paths paths)
     }
 
     /// <summary>The user's file; null when there is none.</summary>
-    public SettingsFile? User()
-    {
-        try
-        {
-            return File.Exists(paths.ConfigFile) ? SettingsFile.Parse(paths.ConfigFile, File.ReadAllText(paths.ConfigFile)) : null;
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw new UserError(
-                $"{paths.ConfigFile} cannot be read.",
-                error.Message,
-                "Make it readable, or name another with CODEXCTL_CONFIG."
-            );
-        }
-    }
+    /// <exception cref="UserError">It cannot be read or understood.</exception>
+    public SettingsFile? User() => SettingsFile.ReadText(paths.ConfigFile) is { } text ? SettingsFile.Parse(paths.ConfigFile, text) : null;
 
     private static string Sentence(string text) => text is [.., '.' or '?'] ? text : $"{text}.";
 

@@ -37,6 +37,17 @@ public static partial class SettingsTable
         },
         Flag("strict", false, "refuse engines that cannot give every guarantee", tightWhen: true),
         Flag("read_only", false, "mount the folder read-only", tightWhen: true),
+        List(
+            "mounts",
+            [],
+            "further folders of this machine in boxes, each `SOURCE:TARGET`, read-only, or `SOURCE:TARGET:rw`; `--mount` adds to them",
+            MountTexts,
+            Tighten
+        ) with
+        {
+            Judge = Mounts,
+            Separators = "\n",
+        },
         new("cpus", SettingKind.Number, null, "processors for a box", Tighten)
         {
             Variables = Usual("cpus"),
@@ -52,7 +63,11 @@ public static partial class SettingsTable
             DefaultWords = "no limit",
         },
         Text("ca_file", null, "certificates (PEM) that boxes and downloads trust besides the usual ones", AbsolutePath),
-        Flag("record", false, "keep the bodies of all exchanges, not only what happened", tightWhen: false),
+        // Neither way before trust: bodies are the person's to keep, and evidence against the agent.
+        new("record", SettingKind.Flag, SettingValue.Of(false), "keep the bodies of all exchanges, not only what happened")
+        {
+            Variables = Usual("record"),
+        },
         Flag("receipt", true, "show the receipt's line at the end of a run", tightWhen: true),
         Text(
             "model.server",
@@ -215,6 +230,17 @@ public static partial class SettingsTable
         return next == kept.Count ? Effect.Tightens : Effect.Loosens;
     }
 
+    // Tighter: some of those that hold, none of them writable that was not.
+    private static Effect Mounts(SettingValue? current, SettingValue proposed)
+    {
+        var held = (current?.Words ?? []).Select(MountText.Parse).ToList();
+        return proposed
+            .Words.Select(MountText.Parse)
+            .All(mount => held.Contains(mount) || (mount.ReadOnly && held.Contains(mount with { ReadOnly = false })))
+            ? Effect.Tightens
+            : Effect.Loosens;
+    }
+
     private static string? Fits<T>(Func<T> read)
     {
         _ = read();
@@ -232,6 +258,12 @@ public static partial class SettingsTable
     private static string? Hosts(SettingValue value)
     {
         _ = AllowList.Parse(value.Words);
+        return null;
+    }
+
+    private static string? MountTexts(SettingValue value)
+    {
+        _ = MountText.ParseAll(value.Words);
         return null;
     }
 

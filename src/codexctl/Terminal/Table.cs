@@ -11,7 +11,7 @@ public static class Table
         {
             foreach (var row in rows)
             {
-                terminal.WriteLine(string.Join('\t', row));
+                terminal.WriteLine(string.Join('\t', row.Select(Cell)));
             }
             return;
         }
@@ -28,8 +28,12 @@ public static class Table
         }
         foreach (var row in rows)
         {
-            table.AddRow(row.Select(cell => new Text(cell)));
+            table.AddRow(row.Select(cell => new Text(Cell(cell))));
         }
         AnsiConsole.Write(table);
     }
+
+    // A folder may be called anything, and a cell is one line.
+    private static string Cell(string text) =>
+        Terminal.Plain(text).Replace("\n", "\\n", StringComparison.Ordinal).Replace("\t", "\\t", StringComparison.Ordinal);
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
 
@@ -59,11 +60,11 @@ public sealed class Terminal
         return Encoding.UTF8.GetString(buffer, 0, length);
     }
 
-    /// <summary>Data, with a line end.</summary>
-    public void WriteLine(string text) => DataClosed |= !Quietly(_output, text + "\n");
+    /// <summary>Data, with a line end; as it is for programs, made plain for eyes.</summary>
+    public void WriteLine(string text) => DataClosed |= !Quietly(_output, (DrawsOutput ? Plain(text) : text) + "\n");
 
     /// <summary>A sentence for the person.</summary>
-    public void Say(string text) => Talk($"codexctl: {text}\n");
+    public void Say(string text) => Talk($"codexctl: {Plain(text)}\n");
 
     /// <summary>Text for the person as it is.</summary>
     public void Talk(string text)
@@ -81,7 +82,7 @@ public sealed class Terminal
         {
             return null;
         }
-        Talk($"codexctl: {question} [Y/n] ");
+        Talk($"codexctl: {Plain(question)} [Y/n] ");
         // The wait for a line cannot be given up; whoever presses Ctrl-C leaves it behind.
         var line = await Task.Run(ReadLine, cancel).WaitAsync(cancel);
         return line?.Trim().ToUpperInvariant() switch
@@ -95,7 +96,7 @@ public sealed class Terminal
     /// <summary>A question that is answered with yes or no; anything else is no. Ask only when <see cref="IsInteractive"/>.</summary>
     public bool Ask(string question)
     {
-        Quietly(_error, $"codexctl: {question} [y/N] ");
+        Quietly(_error, $"codexctl: {Plain(question)} [y/N] ");
         return ReadLine()?.Trim().ToUpperInvariant() is "Y" or "YES";
     }
 
@@ -111,7 +112,28 @@ public sealed class Terminal
         {
             text.Append($"  → {line}\n");
         }
-        Quietly(_error, text.ToString());
+        Quietly(_error, Plain(text.ToString()));
+    }
+
+    /// <summary>
+    /// Folders, containers and errors have names that others chose: nothing in them may command the terminal, be invisible or turn
+    /// the writing direction. Lines and tabs stay.
+    /// </summary>
+    public static string Plain(string text)
+    {
+        var plain = new StringBuilder(text.Length);
+        foreach (var rune in text.ReplaceLineEndings("\n").EnumerateRunes())
+        {
+            var hidden =
+                Rune.GetUnicodeCategory(rune)
+                is UnicodeCategory.Control
+                    or UnicodeCategory.Format
+                    or UnicodeCategory.LineSeparator
+                    or UnicodeCategory.ParagraphSeparator;
+            var stays = !hidden || rune.Value is '\n' or '\t';
+            plain.Append(stays ? rune.ToString() : $"\\u{rune.Value.ToString("X4", CultureInfo.InvariantCulture)}");
+        }
+        return plain.ToString();
     }
 
     // Not by Console.In, which takes the terminal's settings into its own hands for the rest of the program's life. A terminal

@@ -149,6 +149,31 @@ public sealed class DoctorTests : IDisposable
     }
 
     [Fact]
+    public async Task Boxes_whose_door_is_over_TCP()
+    {
+        ContainerInfo Box(string name, string door) =>
+            new(
+                name,
+                ContainerState.Stopped,
+                "codex",
+                new Dictionary<string, string> { [ContainerLabels.Workdir] = "/a", [ContainerLabels.Door] = door },
+                false,
+                null
+            );
+        var check = MachineChecks.Engine(_ => Task.FromResult<IContainerEngine>(_engine));
+        _engine.Containers.Add(Box("codex-a", "socket"));
+        (await LookAsync(check)).Single(finding => finding.Check == "door").Level.ShouldBe(Level.Ok);
+
+        _engine.Containers.Add(Box("codex-b", "tcp:192.168.64.1"));
+
+        var finding = (await LookAsync(check)).Single(finding => finding.Check == "door");
+        finding.Level.ShouldBe(Level.Warning);
+        finding.What.ShouldContain("codex-b");
+        finding.What.ShouldNotContain("codex-a");
+        finding.Why.ShouldNotBeNull().ShouldContain("`--network none` is lost");
+    }
+
+    [Fact]
     public async Task An_image_that_is_missing_or_old_and_builds_it()
     {
         var built = 0;

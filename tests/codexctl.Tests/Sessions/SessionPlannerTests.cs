@@ -149,4 +149,29 @@ public class SessionPlannerTests
         written.ShouldNotContain(',');
         WorkdirLabel.Read(Container(folder: folder)).ShouldBe(folder);
     }
+
+    [Fact]
+    public void Other_mounts_than_the_containers_are_told_with_what_to_do()
+    {
+        var mount = new Mount("/data", "/mnt/data", ReadOnly: true);
+        var plain = Container();
+        var with = plain with
+        {
+            Labels = new Dictionary<string, string>(plain.Labels) { [ContainerLabels.Mounts] = MountsLabel.Write([mount]) },
+        };
+
+        Plan(Request(r => r with { Mounts = [mount] }), with).Create.ShouldBeFalse();
+        var error = Should.Throw<UserError>(() => Plan(Request(r => r with { Mounts = [mount] }), plain));
+        error.Message.ShouldBe("The container codex-app was made with no further folders, and /data at /mnt/data was asked.");
+        error.Mend!.ShouldContain("codexctl rm --name codex-app");
+        error.Mend!.ShouldContain("leave --mount");
+        Should.Throw<UserError>(() => Plan(Request(), with));
+        Should
+            .Throw<UserError>(() => Plan(Request(r => r with { Mounts = [mount with { ReadOnly = false }] }), with))
+            .Message.ShouldContain("/data at /mnt/data (writable)");
+    }
+
+    [Fact]
+    public void A_container_of_this_folder_is_found_under_its_second_name_when_the_first_is_free() =>
+        Plan(Request(), Container(Hashed)).ShouldBe(new SessionPlan(Hashed, Create: false, Start: true));
 }

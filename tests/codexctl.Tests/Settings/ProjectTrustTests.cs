@@ -286,4 +286,41 @@ public sealed class ProjectTrustTests : IDisposable
     [InlineData("a\u202Eb\u200Bc\u001b[2J\u009b", "a\\u202Eb\\u200Bc\\u001B[2J\\u009B")]
     [InlineData("/home/jörg", "/home/jörg")]
     public void What_is_shown_cannot_pretend_to_be_something_else(string text, string shown) => Shown.Text(text).ShouldBe(shown);
+
+    [Theory]
+    [InlineData("false", "true")]
+    [InlineData("true", "false")]
+    public void Recording_is_neither_begun_nor_ended_without_trust(string mine, string theirs)
+    {
+        User($"record = {mine}\n");
+        WithProject($"record = {theirs}\nreceipt = true\n").Values["record"].Value!.Text.ShouldBe(mine);
+    }
+
+    [Theory]
+    [InlineData("mounts = [\"~/.ssh:/mnt/x\"]")]
+    [InlineData("mounts = [\"~/data:/mnt/data:rw\"]")]
+    [InlineData("mounts = [\"~/data:/mnt/data\", \"/srv:/mnt/srv\"]")]
+    [InlineData("mounts = [\"~/other:/mnt/data\"]")]
+    public void A_project_file_adds_no_mount_and_makes_none_writable_without_trust(string line)
+    {
+        User("mounts = [\"~/data:/mnt/data\"]\n");
+        WithProject(line).Mounts.ShouldBe(["~/data:/mnt/data"]);
+        Trust();
+        Load().Mounts.ShouldNotBe(["~/data:/mnt/data"]);
+    }
+
+    [Fact]
+    public void A_project_file_may_take_mounts_away_or_make_them_read_only()
+    {
+        User("mounts = [\"~/data:/mnt/data:rw\", \"/srv:/mnt/srv\"]\n");
+        WithProject("mounts = [\"~/data:/mnt/data\"]").Mounts.ShouldBe(["~/data:/mnt/data"]);
+        WithProject("mounts = []").Mounts.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void Mounts_in_a_variable_are_parted_by_line_breaks_because_paths_hold_the_rest()
+    {
+        _environment["CODEXCTL_MOUNTS"] = "~/My data, all:/mnt/a\n/srv:/mnt/b:rw\n";
+        Load().Mounts.ShouldBe(["~/My data, all:/mnt/a", "/srv:/mnt/b:rw"]);
+    }
 }

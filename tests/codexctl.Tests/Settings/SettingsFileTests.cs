@@ -48,7 +48,8 @@ public class SettingsFileTests
     [InlineData("engine = \"docker\"\nengine = \"podman\"", 2, "already defined", null)]
     [InlineData("network = \"none\"\n[model]\nname = \"m\"\n[model]\n", 4, "already defined", null)]
     [InlineData("a = ", 1, "Unexpected token", null)]
-    [InlineData("[[servers.x]]\nurl = \"http://x\"\nkind = 3", 3, "servers.x.kind must be", null)]
+    [InlineData("[[servers.x]]\nurl = \"http://x\"", 1, "begins a list of tables", null)]
+    [InlineData("model.name = \"a\"\n[model]\nname = \"b\"", 3, "", null)]
     public void What_is_wrong_is_told_with_file_line_and_the_nearest_name(string text, int line, string says, string? mend)
     {
         var error = Should.Throw<UserError>(() => Read(text));

@@ -22,6 +22,7 @@ internal sealed class ConformanceRun(IContainerEngine engine, TrialOptions optio
     )
     {
         var results = new List<PromiseResult>();
+        IReadOnlyList<string> seen;
         await using (var trial = Trial.Begin(engine.Name, options, clock))
         {
             foreach (var promise in Promises.All.Where(promise => only.Count == 0 || only.Contains(promise.Id, StringComparer.Ordinal)))
@@ -31,6 +32,7 @@ internal sealed class ConformanceRun(IContainerEngine engine, TrialOptions optio
                 results.Add(result);
                 onResult(result);
             }
+            seen = only.Count == 0 ? await LookAsync(trial) : [];
         }
         return new ConformanceReport(
             ConformanceReport.CurrentSchema,
@@ -40,7 +42,28 @@ internal sealed class ConformanceRun(IContainerEngine engine, TrialOptions optio
             $"{RuntimeInformation.OSDescription} {RuntimeInformation.OSArchitecture}",
             results.TrueForAll(result => result.Verdict != Verdict.Broken),
             results
-        );
+        )
+        {
+            Seen = seen,
+        };
+    }
+
+    /// <summary>What engines differ in where nothing is promised: who owns the folder, as whom commands run, which kernel it is.</summary>
+    private static async Task<IReadOnlyList<string>> LookAsync(Trial trial)
+    {
+        const string Script = """
+            echo "in the box: kernel $(uname -r), packet filter $(grep -qs ' nft_do_chain' /proc/kallsyms && echo yes || echo 'not seen')"
+            echo "in the box: /workdir ($(stat -f -c %T /workdir)) belongs to $(stat -c '%u:%g, mode %a' /workdir); commands run as $(id -u):$(id -g)"
+            """;
+        try
+        {
+            var said = await trial.LookAsync(Script);
+            return said.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        }
+        catch (BrokenPromiseException error)
+        {
+            return [$"no box to look into: {error.Message.ReplaceLineEndings(" ")}"];
+        }
     }
 
     private async Task<PromiseResult> TryAsync(Promise promise, Trial trial, CancellationToken cancel)

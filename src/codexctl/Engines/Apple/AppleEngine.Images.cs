@@ -6,6 +6,8 @@ namespace Codexctl.Engines.Apple;
 /// <summary>Images, and the builder: a container of the engine's own that `build` starts and nobody stops.</summary>
 public sealed partial class AppleEngine
 {
+    private static readonly TimeSpan _export = TimeSpan.FromMinutes(30);
+
     /// <summary>Steps of a build may be silent for long; a builder that hangs is silent for ever.</summary>
     private static readonly TimeSpan _silence = TimeSpan.FromMinutes(15);
 
@@ -22,6 +24,19 @@ public sealed partial class AppleEngine
 
     public Task PullImageAsync(string image, Action<string> onLine, CancellationToken cancel = default) =>
         _client.StreamAsync(AppleArguments.PullImage(image), onLine, _silence, cancel);
+
+    public async Task<IReadOnlyList<string>> ImageNamesAsync(CancellationToken cancel = default)
+    {
+        var arguments = AppleArguments.ListImages();
+        var result = await _client.FirstAsync(arguments, AppleClient.LookUp, cancel);
+        return result.ExitCode == 0 ? AppleJson.ImageNames(result.Output) : throw AppleClient.Explain(arguments, result);
+    }
+
+    public Task TagImageAsync(string image, string name, CancellationToken cancel = default) =>
+        _client.CheckedAsync(AppleArguments.TagImage(image, name), AppleClient.Change, cancel);
+
+    public Task ExportAsync(string container, string file, CancellationToken cancel = default) =>
+        _client.CheckedAsync(AppleArguments.Export(container, file), _export, cancel);
 
     public Task RemoveImageAsync(string image, CancellationToken cancel = default) =>
         _client.CheckedAsync(AppleArguments.RemoveImage(image), AppleClient.Change, cancel);

@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
 using static Codexctl.Engines.EngineJson;
 
@@ -15,8 +17,18 @@ internal static class AppleJson
 
     public static List<ContainerInfo> Containers(string json) => [.. Elements(json).Select(Container)];
 
+    /// <summary>The names of images, also as releases before 1.0 tell them.</summary>
+    public static List<string> ImageNames(string json) =>
+        [.. Elements(json).Select(image => Text(Child(image, "configuration"), "name") ?? Text(image, "reference")).OfType<string>()];
+
     /// <summary>Whether the builder of `container builder status` runs.</summary>
     public static bool BuilderRuns(string json) => Elements(json).Any(builder => State(builder) == ContainerState.Running);
+
+    /// <summary>The IPv4 gateway of an inspected network, which is the Mac itself; null when it is not told.</summary>
+    public static IPAddress? Gateway(string json) =>
+        Elements(json)
+            .Select(network => IPAddress.TryParse(Text(Child(network, "status"), "ipv4Gateway"), out var address) ? address : null)
+            .FirstOrDefault(address => address?.AddressFamily == AddressFamily.InterNetwork);
 
     /// <param name="architecture">Of the variants, the one that runs here: arm64, amd64.</param>
     public static ImageInfo? Image(string json, string name, string architecture)
@@ -53,8 +65,15 @@ internal static class AppleJson
             Labels(Child(configuration, "labels")),
             WorkdirReadOnly(Child(configuration, "mounts")),
             Time(Child(configuration, "creationDate"))
-        );
+        )
+        {
+            WorkdirSource = Mounts(Child(configuration, "mounts")).Select(mount => Text(mount, "source")).FirstOrDefault(),
+        };
     }
+
+    /// <summary>What is mounted at /workdir.</summary>
+    private static IEnumerable<JsonElement> Mounts(JsonElement mounts) =>
+        mounts.ValueKind == JsonValueKind.Array ? mounts.EnumerateArray().Where(mount => Text(mount, "destination") == Box.Workdir) : [];
 
     private static ContainerState State(JsonElement container)
     {
@@ -70,11 +89,7 @@ internal static class AppleJson
 
     private static bool? WorkdirReadOnly(JsonElement mounts)
     {
-        if (mounts.ValueKind != JsonValueKind.Array)
-        {
-            return null;
-        }
-        foreach (var mount in mounts.EnumerateArray().Where(mount => Text(mount, "destination") == Box.Workdir))
+        foreach (var mount in Mounts(mounts))
         {
             return Child(mount, "options") is { ValueKind: JsonValueKind.Array } options
                 ? options.EnumerateArray().Any(o => o.ValueKind == JsonValueKind.String && o.GetString() is "ro" or "readonly")
@@ -83,29 +98,8 @@ internal static class AppleJson
         return null;
     }
 
-    private static List<JsonElement> Elements(string json)
-    {
-        try
-        {
-            using var document = JsonDocument.Parse(json);
-            var list = document.RootElement;
-            if (list.ValueKind != JsonValueKind.Array)
-            {
-                throw new JsonException("It is not a list.");
-            }
-            return [.. list.EnumerateArray().Where(e => e.ValueKind == JsonValueKind.Object).Select(e => e.Clone())];
-        }
-        catch (JsonException error)
-        {
-            // On somebody's terminal nothing but text.
-            var begin = string.Concat(json.Trim().Select(c => char.IsControl(c) ? ' ' : c));
-            throw new UserError(
-                "Apple's container answered with something that is not the expected JSON.",
-                begin.Length == 0 ? "It said nothing." : $"{error.Message} It began with: {begin[..Math.Min(80, begin.Length)]}",
-                "Check it by itself (container ls --all --format json), or choose another engine with --engine."
-            );
-        }
-    }
+    private static List<JsonElement> Elements(string json) =>
+        EngineJson.Elements(json, "Apple's container", "container ls --all --format json");
 
     private static DateTimeOffset? Time(JsonElement value) =>
         value.ValueKind switch

@@ -78,6 +78,7 @@ internal static class DockerJson
         )
         {
             ImageId = Text(container, "Image"),
+            WorkdirSource = Mount(Child(container, "Mounts")) is { } mount ? Text(mount, "Source") : null,
             Cpus = Number(Child(container, "HostConfig"), "NanoCpus") is > 0 and var cpus ? cpus / 1_000_000_000m : null,
             MemoryBytes = Number(Child(container, "HostConfig"), "Memory") is > 0 and var memory ? memory : null,
         };
@@ -98,45 +99,31 @@ internal static class DockerJson
 
     private static bool? WorkdirReadOnly(JsonElement mounts)
     {
-        if (mounts.ValueKind != JsonValueKind.Array)
-        {
-            return null;
-        }
-        foreach (var mount in mounts.EnumerateArray())
-        {
-            if (Text(mount, "Destination") == Box.Workdir)
+        return Mount(mounts) is { } mount
+            ? Child(mount, "RW").ValueKind switch
             {
-                return Child(mount, "RW").ValueKind switch
-                {
-                    JsonValueKind.True => false,
-                    JsonValueKind.False => true,
-                    _ => null,
-                };
+                JsonValueKind.True => false,
+                JsonValueKind.False => true,
+                _ => null,
+            }
+            : null;
+    }
+
+    /// <summary>What is mounted at /workdir.</summary>
+    private static JsonElement? Mount(JsonElement mounts)
+    {
+        if (mounts.ValueKind == JsonValueKind.Array)
+        {
+            foreach (var mount in mounts.EnumerateArray().Where(mount => Text(mount, "Destination") == Box.Workdir))
+            {
+                return mount;
             }
         }
         return null;
     }
 
-    private static List<JsonElement> Elements(string json)
-    {
-        try
-        {
-            using var document = JsonDocument.Parse(json);
-            if (document.RootElement.ValueKind != JsonValueKind.Array)
-            {
-                throw new JsonException("not a list");
-            }
-            return [.. document.RootElement.EnumerateArray().Where(e => e.ValueKind == JsonValueKind.Object).Select(e => e.Clone())];
-        }
-        catch (JsonException error)
-        {
-            throw new UserError(
-                "The container engine answered with something that is not the expected JSON.",
-                $"{error.Message} It began with: {json.Trim()[..Math.Min(80, json.Trim().Length)]}",
-                "Check the engine by itself (docker version), or choose another one with --engine."
-            );
-        }
-    }
+    private static List<JsonElement> Elements(string json) =>
+        EngineJson.Elements(json, "The container engine", "docker version, podman version");
 
     private static DateTimeOffset? Time(string? text) =>
         DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) && time.Year > 1

@@ -14,8 +14,13 @@ internal static class ExecSession
 
     private static int _counter;
 
-    public static void Run(ExecRequest request, FrameSocket frames)
+    public static void Run(ExecRequest request, FrameSocket frames, Func<bool> doorAnswers)
     {
+        if (request.Environment.GetValueOrDefault(Box.NoDoorVariable) != "1" && !doorAnswers())
+        {
+            Refuse(frames, "codexctl: the door does not answer", Box.DoorSilent);
+            return;
+        }
         var mark = $"{Interlocked.Increment(ref _counter)}.{request.Session}";
         var environment = BoxEnvironment.Complete(request.Environment, request.Terminal is not null);
         environment[Marker] = mark;
