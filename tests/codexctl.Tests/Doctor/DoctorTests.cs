@@ -160,7 +160,7 @@ public sealed class DoctorTests : IDisposable
                 false,
                 null
             );
-        var check = MachineChecks.Engine(_ => Task.FromResult<IContainerEngine>(_engine));
+        var check = MachineChecks.Engine(_ => Task.FromResult<IContainerEngine>(_engine), Version);
         _engine.Containers.Add(Box("codex-a", "socket"));
         (await LookAsync(check)).Single(finding => finding.Check == "door").Level.ShouldBe(Level.Ok);
 
