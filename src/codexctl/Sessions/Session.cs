@@ -42,8 +42,11 @@ public sealed class Session(
     /// Whether a command that ended with <see cref="Box.DoorSilent"/> was never run, because the door has not answered since the box
     /// was started. Once it has, nothing in the box can bring this about again.
     /// </summary>
-    public async Task<bool> DoorIsSilentAsync() =>
-        (await CaptureAsync(["true"], TimeSpan.FromMinutes(1), CancellationToken.None)).ExitCode == Box.DoorSilent;
+    public async Task<bool> DoorIsSilentAsync() => await TryDoorAsync(CancellationToken.None) == Box.DoorSilent;
+
+    /// <summary>The exit code of a command that does nothing, before which the door is tried.</summary>
+    public async Task<int> TryDoorAsync(CancellationToken cancel) =>
+        (await CaptureAsync(["true"], TimeSpan.FromMinutes(1), cancel)).ExitCode;
 
     /// <summary>Hands the terminal (or the pipes) to a command; returns its exit code.</summary>
     public async Task<int> AttachAsync(IReadOnlyList<string> command, bool terminal, bool root = false)

@@ -54,16 +54,12 @@ public sealed class SessionRunner(SessionServices services)
     /// <summary>The whole of `run`: make ready, attach, finish.</summary>
     public async Task<SessionResult> RunAsync(RunRequest request, CancellationToken cancel)
     {
+        RunRequest? next;
         await using (var session = await OpenAsync(request, cancel))
         {
             var code = await session.AttachAsync(request.Command, request.Terminal);
-            if (code != 0 && session is { IsNew: true, IsOverTcp: true } && await EndedByItselfAsync(session, code) is { } ended)
-            {
-                await session.FinishAsync(CancellationToken.None);
-                await RemoveNewAsync(session, cancel);
-                throw ended;
-            }
-            if (code != Box.DoorSilent || !await session.DoorIsSilentAsync())
+            next = await WithAnotherDoorAsync(request, session, code, cancel);
+            if (next is null)
             {
                 var receipt = await session.FinishAsync(CancellationToken.None);
                 if (session.Notice is { } notice)
@@ -72,17 +68,67 @@ public sealed class SessionRunner(SessionServices services)
                 }
                 return new SessionResult(code, session.Container, receipt);
             }
-            await session.FinishAsync(CancellationToken.None);
-            if (session is not { IsNew: true, IsOverTcp: false } || !services.Engine.Door.HasTcp || services.Strict)
-            {
-                await RemoveNewAsync(session, cancel);
-                throw DoorSilent(session);
-            }
-            services.Say($"the door of {session.Container} did not answer from inside: trying the door over TCP.");
-            await RemoveNewAsync(session, cancel);
         }
-        // With `code` the command was never run, so it is not run twice.
-        return await RunAsync(request with { SocketFailure = "The socket did not answer from inside the box" }, cancel);
+        // The command was never run, so it is not run twice.
+        return await RunAsync(next, cancel);
+    }
+
+    /// <summary>As <see cref="OpenAsync"/>, for commands that cannot be begun twice: the door of a new box is tried by one that does nothing.</summary>
+    public async Task<Session> OpenTriedAsync(RunRequest request, CancellationToken cancel)
+    {
+        var session = await OpenAsync(request, cancel);
+        try
+        {
+            if (
+                !session.IsNew
+                || !services.Engine.Door.HasTcp
+                || await WithAnotherDoorAsync(request, session, await session.TryDoorAsync(cancel), cancel) is not { } next
+            )
+            {
+                return session;
+            }
+            request = next;
+        }
+        catch
+        {
+            await session.DisposeAsync();
+            throw;
+        }
+        await session.DisposeAsync();
+        return await OpenTriedAsync(request, cancel);
+    }
+
+    /// <summary>A command of `exec` and `su-exec`; its exit code.</summary>
+    /// <exception cref="UserError">The door of the box has been silent since its start, and nothing was run.</exception>
+    public async Task<int> ExecAsync(Session session, IReadOnlyList<string> command, bool terminal, bool root)
+    {
+        var code = await session.AttachAsync(command, terminal, root);
+        return code == Box.DoorSilent && await session.DoorIsSilentAsync() ? throw DoorSilent(session) : code;
+    }
+
+    /// <summary>After a first command that ended with this code: whether its box needs another door. The session is over then.</summary>
+    /// <returns>The request for the same with a door over TCP; null when the code is the command's own.</returns>
+    /// <exception cref="UserError">There is no other door, or it may not be used.</exception>
+    private async Task<RunRequest?> WithAnotherDoorAsync(RunRequest request, Session session, int code, CancellationToken cancel)
+    {
+        if (code != 0 && session is { IsNew: true, IsOverTcp: true } && await EndedByItselfAsync(session, code) is { } ended)
+        {
+            await session.FinishAsync(CancellationToken.None);
+            await RemoveNewAsync(session, cancel);
+            throw ended;
+        }
+        if (code != Box.DoorSilent || !await session.DoorIsSilentAsync())
+        {
+            return null;
+        }
+        await session.FinishAsync(CancellationToken.None);
+        await RemoveNewAsync(session, cancel);
+        if (session is not { IsNew: true, IsOverTcp: false } || !services.Engine.Door.HasTcp || services.Strict)
+        {
+            throw DoorSilent(session);
+        }
+        services.Say($"the door of {session.Container} did not answer from inside: trying the door over TCP.");
+        return request with { SocketFailure = "The socket did not answer from inside the box" };
     }
 
     /// <summary>A container whose door never answered has run nothing yet; the next one of that name is to get another door.</summary>
@@ -124,7 +170,7 @@ public sealed class SessionRunner(SessionServices services)
             ? new UserError(
                 $"The box {session.Container} ended before anything was run in it.",
                 words,
-                "Use another engine (--engine). Without the packet filter inside it, a box with a door over TCP does not start.",
+                "Use another engine (--engine). A box with a door over TCP starts only where its network can be closed; --network full asks for an open one.",
                 ExitCodes.BeforeCommand
             )
             : null;

@@ -34,7 +34,7 @@ public sealed class SignIn(IContainerEngine engine, SessionRunner runs, LoginVau
                 Allow = [issuer is null ? Issuer : $"{issuer.Address.Host}:{issuer.Address.Port}"],
                 Command = Command(issuer),
             };
-            await using var session = await runs.OpenAsync(login, cancel);
+            await using var session = await runs.OpenTriedAsync(login, cancel);
             var code = await session.AttachAsync(login.Command, login.Terminal);
             if (code == 0)
             {

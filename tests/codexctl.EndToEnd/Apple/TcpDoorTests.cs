@@ -99,6 +99,38 @@ public class TcpDoorTests
     }
 
     [Fact]
+    public async Task The_demo_gets_it_too_and_shows_what_the_box_sees_then()
+    {
+        await using var scene = await DeadSocketsAsync();
+
+        var outcome = await scene.RunAsync(new Call("demo", "--json") { Limit = TimeSpan.FromMinutes(2) });
+
+        // Not all is as promised: the box has one more interface, and the demo says so.
+        outcome.ExitCode.ShouldBe(1, outcome.ToString());
+        outcome.Error.ShouldContain("gets a door over TCP");
+        JsonNode.Parse(outcome.Output)!["filesWritten"]!.AsArray().Count.ShouldBeGreaterThan(0, outcome.Output);
+        (await scene.ContainersAsync()).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task A_socket_that_falls_silent_later_is_told_by_exec_in_words()
+    {
+        await using var scene = await Scene.CreateAsync(Engine.Apple);
+        (await scene.RunAsync("run", "--cmd", "true")).ExitCode.ShouldBe(0);
+        (await scene.RunAsync("start")).ExitCode.ShouldBe(0);
+        // As after a start whose socket never answered: there is no mark of an answer, and the next gateway's socket is not seen in there.
+        var name = (await scene.StatesAsync()).Keys.Single();
+        scene.RunEngine("exec", scene.Emulated(name), "rm", "-f", "/run/codexctl/answered").ExitCode.ShouldBe(0);
+        Host.Kill(scene.Gateways().Single());
+
+        var outcome = await scene.RunAsync("exec", "touch", "/workdir/x");
+
+        outcome.ExitCode.ShouldBe(125, outcome.ToString());
+        outcome.Error.ShouldContain("does not answer, so nothing was run in it");
+        File.Exists(Path.Combine(scene.Work, "x")).ShouldBeFalse();
+    }
+
+    [Fact]
     public async Task A_gateway_that_was_killed_comes_back_on_the_same_port()
     {
         await using var scene = await DeadSocketsAsync();

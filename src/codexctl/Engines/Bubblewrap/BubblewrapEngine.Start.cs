@@ -145,9 +145,10 @@ public sealed partial class BubblewrapEngine
         go.ClientSafePipeHandle.Dispose();
 
         BoxProcess? box = null;
+        // Closed only after a bwrap that hangs was killed: closing waits for the read.
+        using var reader = new StreamReader(status);
         try
         {
-            using var reader = new StreamReader(status);
             var line = await Task.Factory.StartNew(reader.ReadLine, TaskCreationOptions.LongRunning).WaitAsync(StartLimit, cancel);
             if (line is not null && ChildIn(line) is { } id)
             {

@@ -64,6 +64,10 @@ internal static class DockerJson
             .Select(config => IPAddress.TryParse(Text(config, "Gateway"), out var address) ? address : null)
             .FirstOrDefault(address => address?.AddressFamily == AddressFamily.InterNetwork);
 
+    /// <summary>The device on this machine that an inspected network is bridged by; null when it is not told.</summary>
+    public static string? Bridge(string json) =>
+        Elements(json).Select(network => Text(Child(network, "Options"), "com.docker.network.bridge.name")).FirstOrDefault();
+
     private static ContainerInfo Container(JsonElement container)
     {
         var config = Child(container, "Config");

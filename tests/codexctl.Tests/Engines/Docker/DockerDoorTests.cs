@@ -28,6 +28,16 @@ public class DockerDoorTests
         (await Docker(processes).TcpDoorAsync()).ShouldBe(new TcpDoor(IPAddress.Loopback, "127.0.0.1"));
     }
 
+    [Fact]
+    public async Task A_bridge_whose_address_docker_does_not_tell_is_looked_at_itself()
+    {
+        using var processes = new FakeProcesses().Expect(
+            "docker network inspect bridge",
+            """[{"Name":"bridge","IPAM":{"Config":[{"Subnet":"172.17.0.0/16"}]},"Options":{"com.docker.network.bridge.name":"lo"}}]"""
+        );
+        (await Docker(processes).TcpDoorAsync()).Listen.ToString().ShouldStartWith("127.");
+    }
+
     [Theory]
     [InlineData("192.0.2.1", "it seems to run on another one")]
     [InlineData("", "no gateway address")]
