@@ -131,6 +131,12 @@ public static class AppleArguments
 
     public static List<string> InspectImage(string image) => ["image", "inspect", image];
 
+    public static List<string> InspectImages(IReadOnlyList<string> images) => ["image", "inspect", .. images];
+
+    public static List<string> ListImages() => ["image", "list", "--format", "json"];
+
+    public static List<string> TagImage(string image, string name) => ["image", "tag", image, name];
+
     public static List<string> PullImage(string image) => ["image", "pull", "--progress", "plain", image];
 
     public static List<string> RemoveImage(string image) => ["image", "rm", image];
