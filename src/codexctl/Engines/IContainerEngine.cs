@@ -68,12 +68,10 @@ public interface IImageEngine : IContainerEngine
     ) => (await InspectAsync(names, cancel), null);
 
     /// <summary>The images that codexctl built (they carry the label), with and without a name.</summary>
-    Task<IReadOnlyList<ImageInfo>> ListImagesAsync(string label, CancellationToken cancel = default) =>
-        throw new UserError($"{Name} cannot list its images here yet.", null, "Use the engine's own command.");
+    Task<IReadOnlyList<ImageInfo>> ListImagesAsync(string label, CancellationToken cancel = default);
 
     /// <summary>Gives an image one more name, which moves when another image had it.</summary>
-    Task TagImageAsync(string image, string name, CancellationToken cancel = default) =>
-        throw new UserError($"{Name} cannot name images here yet.", null, "Use the engine's own command.");
+    Task TagImageAsync(string image, string name, CancellationToken cancel = default);
 
     Task PullImageAsync(string image, Action<string> onLine, CancellationToken cancel = default);
 

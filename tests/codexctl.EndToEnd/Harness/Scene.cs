@@ -443,6 +443,12 @@ public sealed class Scene : IAsyncDisposable
             }
             // Where the network of boxes was a real one (VMNET).
             Machine.Run("docker", "network", "rm", Emulated("default"));
+            var store = $"fake-container/{Codexctl.Paths.Hash(EmulatorHome, 12)}";
+            var built = Machine.Run("docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}", store).Output;
+            if (built.Split('\n', StringSplitOptions.RemoveEmptyEntries) is { Length: > 0 } images)
+            {
+                Machine.Run("docker", ["image", "rm", .. images]);
+            }
         }
         if (Engine == Engine.Docker)
             if (Engine != Engine.Bubblewrap)

@@ -147,6 +147,8 @@ public static class AppleArguments
 
     public static List<string> InspectImage(string image) => ["image", "inspect", image];
 
+    public static List<string> InspectImages(IReadOnlyList<string> images) => ["image", "inspect", .. images];
+
     public static List<string> ListImages() => ["image", "list", "--format", "json"];
 
     public static List<string> TagImage(string image, string name) => ["image", "tag", image, name];

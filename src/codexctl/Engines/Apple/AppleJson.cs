@@ -31,13 +31,28 @@ internal static class AppleJson
             .FirstOrDefault(address => address?.AddressFamily == AddressFamily.InterNetwork);
 
     /// <param name="architecture">Of the variants, the one that runs here: arm64, amd64.</param>
-    public static ImageInfo? Image(string json, string name, string architecture)
+    public static ImageInfo? Image(string json, string name, string architecture) =>
+        // An empty list is the answer for its own images, which are none of ours.
+        Elements(json) is [var image, ..]
+            ? Image(image, name, architecture)
+            : null;
+
+    /// <summary>What `image list` and `image inspect` print, an element a name.</summary>
+    public static List<ImageInfo> Images(string json, string architecture) =>
+        [.. Elements(json).Select(image => Image(image, ImageName(image), architecture))];
+
+    /// <summary>The names that `image list` prints; before 1.0 it printed nothing else of use.</summary>
+    public static (List<string> Names, bool Complete) ImageNames(string json)
     {
-        if (Elements(json) is not [var image, ..])
-        {
-            // So it answers for its own images, which are none of ours.
-            return null;
-        }
+        var images = Elements(json);
+        return ([.. images.Select(ImageName)], images.All(image => Child(image, "variants").ValueKind == JsonValueKind.Array));
+    }
+
+    private static string ImageName(JsonElement image) =>
+        Text(Child(image, "configuration"), "name") ?? Text(image, "reference") ?? Text(image, "name") ?? "";
+
+    private static ImageInfo Image(JsonElement image, string name, string architecture)
+    {
         var variants = Child(image, "variants") is { ValueKind: JsonValueKind.Array } all ? all.EnumerateArray().ToList() : [];
         var ours = variants.FirstOrDefault(v => Text(Child(v, "platform"), "architecture") == architecture);
         if (ours.ValueKind == JsonValueKind.Undefined)
@@ -47,8 +62,7 @@ internal static class AppleJson
         var configuration = Child(image, "configuration");
         return new ImageInfo(
             name,
-            Text(image, "id")
-                ?? (Text(Child(configuration, "descriptor"), "digest") ?? "").Replace("sha256:", "", StringComparison.Ordinal),
+            Text(image, "id") ?? Digest(Child(configuration, "descriptor")) ?? Digest(Child(image, "index")) ?? "",
             Labels(Child(Child(Child(ours, "config"), "config"), "Labels")),
             Child(ours, "size") is { ValueKind: JsonValueKind.Number } size && size.TryGetInt64(out var bytes) ? bytes : null,
             Time(Child(configuration, "creationDate")) ?? Time(Child(Child(ours, "config"), "created"))
@@ -68,12 +82,15 @@ internal static class AppleJson
         )
         {
             WorkdirSource = Mounts(Child(configuration, "mounts")).Select(mount => Text(mount, "source")).FirstOrDefault(),
+            ImageId = Digest(Child(Child(configuration, "image"), "descriptor")),
         };
     }
 
     /// <summary>What is mounted at /workdir.</summary>
     private static IEnumerable<JsonElement> Mounts(JsonElement mounts) =>
         mounts.ValueKind == JsonValueKind.Array ? mounts.EnumerateArray().Where(mount => Text(mount, "destination") == Box.Workdir) : [];
+
+    private static string? Digest(JsonElement descriptor) => Text(descriptor, "digest")?.Replace("sha256:", "", StringComparison.Ordinal);
 
     private static ContainerState State(JsonElement container)
     {
