@@ -243,6 +243,10 @@ public sealed class ContainerMoveTests : IDisposable
 
         public Task TagImageAsync(string image, string name, CancellationToken cancel = default) => throw new NotSupportedException();
 
+        public Task ExportAsync(string container, string file, CancellationToken cancel = default) => throw new NotSupportedException();
+
+        public Task<IReadOnlyList<string>> ImageNamesAsync(CancellationToken cancel = default) => throw new NotSupportedException();
+
         public Task PullImageAsync(string image, Action<string> onLine, CancellationToken cancel = default) =>
             throw new NotSupportedException();
 

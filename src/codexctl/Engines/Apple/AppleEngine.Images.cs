@@ -51,11 +51,8 @@ public sealed partial class AppleEngine
     {
         var arguments = AppleArguments.ListImages();
         var result = await _client.FirstAsync(arguments, AppleClient.LookUp, cancel);
-        return result.ExitCode == 0 ? AppleJson.ImageNames(result.Output) : throw AppleClient.Explain(arguments, result);
+        return result.ExitCode == 0 ? AppleJson.ImageNames(result.Output).Names : throw AppleClient.Explain(arguments, result);
     }
-
-    public Task TagImageAsync(string image, string name, CancellationToken cancel = default) =>
-        _client.CheckedAsync(AppleArguments.TagImage(image, name), AppleClient.Change, cancel);
 
     public Task ExportAsync(string container, string file, CancellationToken cancel = default) =>
         _client.CheckedAsync(AppleArguments.Export(container, file), _export, cancel);

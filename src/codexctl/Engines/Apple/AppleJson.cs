@@ -17,10 +17,6 @@ internal static class AppleJson
 
     public static List<ContainerInfo> Containers(string json) => [.. Elements(json).Select(Container)];
 
-    /// <summary>The names of images, also as releases before 1.0 tell them.</summary>
-    public static List<string> ImageNames(string json) =>
-        [.. Elements(json).Select(image => Text(Child(image, "configuration"), "name") ?? Text(image, "reference")).OfType<string>()];
-
     /// <summary>Whether the builder of `container builder status` runs.</summary>
     public static bool BuilderRuns(string json) => Elements(json).Any(builder => State(builder) == ContainerState.Running);
 
