@@ -205,6 +205,82 @@ public sealed class ContainerTests : IDisposable
     }
 
     [Fact]
+    public void The_hosts_address_on_the_network_is_there_while_a_container_runs_and_only_then()
+    {
+        (string, string)[] settings = [("VMNET", "1")];
+        var gateway = JsonNode.Parse(Container("network inspect default", null, settings).Output)![0]!["status"]![
+            "ipv4Gateway"
+        ]!.GetValue<string>();
+        Container($"create --name box --init {_base} sleep 1000", null, settings).ExitCode.ShouldBe(0);
+        Container($"create --name two --init {_base} sleep 1000", null, settings).ExitCode.ShouldBe(0);
+        IsHere(gateway).ShouldBeFalse();
+        var addresses = new HashSet<string>();
+        for (var i = 0; i < 2; i++)
+        {
+            Container("start box", null, settings).ExitCode.ShouldBe(0);
+            IsHere(gateway).ShouldBeTrue();
+            var told = Inspect("box")["status"]!["networks"]![0]!;
+            told["ipv4Gateway"]!.GetValue<string>().ShouldBe(gateway);
+            var address = told["ipv4Address"]!.GetValue<string>().Split('/')[0];
+            addresses.Add(address).ShouldBeTrue("another address after each start");
+            Container(["exec", "box", "hostname", "-I"]).Output.Trim().ShouldBe(address);
+            Container("start two", null, settings).ExitCode.ShouldBe(0);
+            Container("stop -t 0 box", null, settings).ExitCode.ShouldBe(0);
+            IsHere(gateway).ShouldBeTrue("the other one runs");
+            Container(i == 0 ? "stop -t 0 two" : "rm -f two", null, settings).ExitCode.ShouldBe(0);
+            IsHere(gateway).ShouldBeFalse();
+        }
+    }
+
+    private static bool IsHere(string address) =>
+        System
+            .Net.NetworkInformation.NetworkInterface.GetAllNetworkInterfaces()
+            .SelectMany(one => one.GetIPProperties().UnicastAddresses)
+            .Any(one => one.Address.ToString() == address);
+
+    [Fact]
+    public void A_kernel_without_a_packet_filter_takes_no_rules()
+    {
+        const string script = "grep -q '^CapEff.*00000000[0-9a-f]*1[0-9a-f]\\{3\\}$' /proc/self/status && echo may";
+        foreach (var (name, filter, said) in ((string, string, string)[])[("with", "", "may\n"), ("without", "none", "")])
+        {
+            Container(
+                $"create --name {name} --cap-drop ALL --cap-add NET_ADMIN --network none {_base} sleep 1000",
+                null,
+                ("NETFILTER", filter)
+            )
+                .ExitCode.ShouldBe(0);
+            Container($"start {name}").ExitCode.ShouldBe(0);
+            Container(["exec", name, "sh", "-c", script]).Output.ShouldBe(said);
+            Inspect(name)["configuration"]!["capAdd"]![0]!.GetValue<string>().ShouldBe("CAP_NET_ADMIN");
+            Container($"rm -f {name}");
+        }
+    }
+
+    [Fact]
+    public void Mounts_look_root_owned_where_they_shall_or_are_refused()
+    {
+        (string, string)[] settings = [("UID0", "1")];
+        var made = Container(
+            $"create --name box --init --network none --mount type=bind,source={_work.FullName},target=/w {_base} sleep 1000",
+            null,
+            settings
+        );
+        if (Environment.UserName != "root")
+        {
+            made.ExitCode.ShouldBe(70);
+            return;
+        }
+        Container("start box", null, settings).ExitCode.ShouldBe(0);
+        Container(["exec", "box", "stat", "-c", "%u", "/w"]).Output.ShouldBe("0\n");
+        var other = _work.CreateSubdirectory("other").FullName;
+        Process.Start("chown", ["4711", other]).WaitForExit();
+        var refused = Container($"create --name no --network none --mount type=bind,source={other},target=/w {_base} true", null, settings);
+        refused.ExitCode.ShouldBe(70);
+        refused.Error.ShouldContain("does not look root-owned");
+    }
+
+    [Fact]
     public void No_network_is_loopback_alone()
     {
         Start("box");
@@ -430,7 +506,9 @@ public sealed class ContainerTests : IDisposable
         Container($"start {name}").ExitCode.ShouldBe(0);
     }
 
-    private string State(string name) => JsonNode.Parse(Container($"inspect {name}").Output)![0]!["status"]!["state"]!.GetValue<string>();
+    private string State(string name) => Inspect(name)["status"]!["state"]!.GetValue<string>();
+
+    private JsonNode Inspect(string name) => JsonNode.Parse(Container($"inspect {name}").Output)![0]!;
 
     private string? Address(string name) =>
         JsonNode.Parse(Container($"inspect {name}").Output)![0]!["status"]!["networks"]!

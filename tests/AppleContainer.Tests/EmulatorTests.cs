@@ -34,6 +34,8 @@ public sealed class EmulatorTests : IDisposable
     [InlineData("image ls --format json", "[]\n")]
     [InlineData("builder status", "builder is not running\n")]
     [InlineData("builder status --format json", "[]\n")]
+    [InlineData("registry ls --format json", "[]\n")]
+    [InlineData("registry logout example.org", "")]
     public void Empty_lists(string line, string output) => Container(line).ShouldBe(new CallResult(0, output, ""));
 
     [Theory]
@@ -151,6 +153,40 @@ public sealed class EmulatorTests : IDisposable
             .GetValue<string>()
             .ShouldBe("nat");
         Container("network create other", ("MACOS", "15")).Error.ShouldContain("requires macOS 26 or newer");
+    }
+
+    [Fact]
+    public void Release_0_6_tells_addresses_by_their_old_names_and_errors_with_their_code()
+    {
+        Container("start nope", ("VERSION", "0.6")).Error.ShouldBe("Error: notFound: \"get failed: container nope not found\"\n");
+        Container("start nope", ("VERSION", "0.12")).Error.ShouldBe("Error: get failed: container nope not found\n");
+        Container("network create net1");
+        Container("network create net1", ("VERSION", "0.6")).Error.ShouldBe("Error: exists: \"network net1 already exists\"\n");
+        var status = JsonNode.Parse(Container("network ls --format json", ("VERSION", "0.6")).Output)![0]!["status"]!;
+        status["gateway"]!.GetValue<string>().ShouldBe("192.168.64.1");
+        status["address"]!.GetValue<string>().ShouldBe("192.168.64.0/24");
+        status["ipv4Gateway"].ShouldBeNull();
+        Container("system status", ("VERSION", "0.6")).Output.ShouldBe("apiserver is running\n");
+        Container("ls", ("VERSION", "0.6")).Output.ShouldBe("ID  IMAGE  OS  ARCH  STATE  ADDR  CPUS  MEMORY\n");
+        Container("ls", ("VERSION", "0.6"), ("DOWN", "xpc")).Error.ShouldStartWith("Error: internalError: ");
+    }
+
+    [Fact]
+    public void A_real_network_has_an_address_of_this_state_folder_alone()
+    {
+        string Gateway(string home) =>
+            JsonNode.Parse(
+                Call.Run(
+                    "container",
+                    ["network", "inspect", "default"],
+                    new Dictionary<string, string> { ["FAKE_CONTAINER_HOME"] = home, ["FAKE_CONTAINER_VMNET"] = "1" }
+                ).Output
+            )![0]!["status"]!["ipv4Gateway"]!.GetValue<string>();
+        var one = Gateway(_home.FullName);
+        one.ShouldStartWith("10.");
+        one.ShouldEndWith(".1");
+        Gateway(_home.FullName).ShouldBe(one);
+        Gateway(Path.Combine(_home.FullName, "other")).ShouldNotBe(one);
     }
 
     [Fact]

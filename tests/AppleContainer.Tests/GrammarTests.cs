@@ -232,6 +232,27 @@ public sealed class GrammarTests
         Parse("create --cap-drop ALL img", Profile.V0_12).Accepted.ShouldBeTrue();
     }
 
+    [Theory]
+    [InlineData("create --cap-drop ALL img", "Unknown option '--cap-drop'")]
+    [InlineData("create --init img", "Unknown option '--init'")]
+    [InlineData("create --read-only img", "Unknown option '--read-only'")]
+    [InlineData("create --ulimit nofile=1 img", "Unknown option '--ulimit'")]
+    [InlineData("run --progress none img", "Unknown option '--progress'")]
+    [InlineData("system status --format json", "Unknown option '--format'")]
+    [InlineData("network create --internal n", "Unknown option '--internal'")]
+    [InlineData("image rm -f x", "Unknown option '-f'")]
+    [InlineData("stats x", "Plugin 'container-stats' not found.")]
+    [InlineData("export x", "Plugin 'container-export' not found.")]
+    [InlineData("prune", "Plugin 'container-prune' not found.")]
+    public void Release_0_6_knows_nothing_of_what_came_later(string line, string text)
+    {
+        var refusal = Parse(line, Profile.V0_6).Refusal!;
+        refusal.ExitCode.ShouldBe(64);
+        refusal.Text.ShouldContain(text);
+        Parse("create --network none --mount type=bind,source=/a,target=/b img", Profile.V0_6).Accepted.ShouldBeTrue();
+        Parse("volume prune", Profile.V0_6).Accepted.ShouldBeTrue();
+    }
+
     [Fact]
     public void A_later_release_has_lost_the_automatic_scheme()
     {

@@ -31,7 +31,7 @@ try
 }
 catch (ContainerException e)
 {
-    exitCode = Emulator.Refuse(e.ExitCode, $"Error: {e.Message}");
+    exitCode = Emulator.Refuse(e.ExitCode, $"Error: {settings.Profile.Says(e)}");
 }
 var exit = new JsonObject
 {

@@ -62,8 +62,13 @@ async Task<int> RunAsync()
         case ["state", var name]:
             Console.WriteLine((await engine.InspectAsync([name])) is [var info] ? info.State.ToString() : "none");
             return 0;
-        case ["exec" or "tty", var name, .. var command]:
+        case ["exec" or "tty" or "exec-door", var name, .. var command]:
             var environment = new Dictionary<string, string> { ["CODEX_HOME"] = Box.LocalCodexHome };
+            if (args[0] != "exec-door")
+            {
+                // There is no gateway behind the doors of most of these boxes.
+                environment[Box.NoDoorVariable] = "1";
+            }
             if (host["TERM"] is { } term)
             {
                 environment["TERM"] = term;

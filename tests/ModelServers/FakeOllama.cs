@@ -193,6 +193,14 @@ public sealed class FakeOllama : IAsyncDisposable
         {
             return JsonAsync(context, 404, new JsonObject { ["error"] = $"model '{name}' not found" });
         }
+        if (model.Name == Undescribed)
+        {
+            return JsonAsync(
+                context,
+                500,
+                new JsonObject { ["error"] = "open /root/.ollama/models/blobs/sha256-1: no such file or directory" }
+            );
+        }
         var show = new JsonObject
         {
             ["details"] = new JsonObject { ["family"] = model.Family },
@@ -209,15 +217,16 @@ public sealed class FakeOllama : IAsyncDisposable
         return JsonAsync(context, 200, show);
     }
 
-    private Task ChatAsync(HttpContext context, SeenRequest request, string field)
+    private async Task ChatAsync(HttpContext context, SeenRequest request, string field)
     {
         var name = (string?)request.Json["model"];
         if (field == "response" && Find(name) is { Loaded: null } model)
         {
-            Models[Models.IndexOf(model)] = model with { Loaded = model.NumCtx ?? 4096 };
+            await Task.Delay(LoadTime, context.RequestAborted);
+            Models[Models.IndexOf(model)] = model with { Loaded = model.NumCtx ?? LoadedContext };
         }
         JsonNode answer = field == "message" ? new JsonObject { ["role"] = "assistant", ["content"] = Text } : Text;
-        return PlainAsync(
+        await PlainAsync(
             context,
             new JsonObject
             {
@@ -234,8 +243,23 @@ public sealed class FakeOllama : IAsyncDisposable
     /// <summary>The answer to a pull of anything, in the middle of the stream.</summary>
     public string? PullError { get; set; }
 
-    // Layers as the real one tells them; what an earlier pull got is there at once.
-    private long _pulled;
+    /// <summary>The context of a model that is loaded and does not say how much it wants.</summary>
+    public long LoadedContext { get; set; } = 4096;
+
+    /// <summary>How long a model takes to load.</summary>
+    public TimeSpan LoadTime { get; set; }
+
+    /// <summary>Between two pieces of a pull.</summary>
+    public TimeSpan PullPause { get; set; }
+
+    /// <summary>Bytes that pulls have got so far; what an earlier one got is there at once.</summary>
+    public long Pulled { get; private set; }
+
+    /// <summary>The bytes that the latest pull told first.</summary>
+    public long FirstPieceOfLastPull { get; private set; }
+
+    /// <summary>A model in the list that /api/show fails for, as for one whose files are damaged.</summary>
+    public string? Undescribed { get; set; }
 
     private async Task PullAsync(HttpContext context, SeenRequest request)
     {
@@ -248,9 +272,14 @@ public sealed class FakeOllama : IAsyncDisposable
             await PullLineAsync(context, new JsonObject { ["error"] = error });
             return;
         }
-        while (_pulled < total)
+        var first = true;
+        // Layers as the real one tells them.
+        while (Pulled < total)
         {
-            _pulled += 1_000_000;
+            Pulled += 1_000_000;
+            FirstPieceOfLastPull = first ? Pulled : FirstPieceOfLastPull;
+            first = false;
+            await Task.Delay(PullPause, context.RequestAborted);
             await PullLineAsync(
                 context,
                 new JsonObject
@@ -258,10 +287,10 @@ public sealed class FakeOllama : IAsyncDisposable
                     ["status"] = "pulling aaaa",
                     ["digest"] = "sha256:aaaa",
                     ["total"] = total,
-                    ["completed"] = _pulled,
+                    ["completed"] = Pulled,
                 }
             );
-            if (BrokenPulls > 0 && _pulled >= total / 2)
+            if (BrokenPulls > 0 && Pulled >= total / 2)
             {
                 BrokenPulls--;
                 context.Abort();

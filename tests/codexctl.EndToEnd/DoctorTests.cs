@@ -86,6 +86,78 @@ public class DoctorTests
         Told(findings, "problem").ShouldContain("No model server answers");
     }
 
+    [Fact]
+    public async Task An_engine_whose_service_is_down_is_named_with_its_mend()
+    {
+        await using var scene = await Scene.CreateAsync(Engine.Docker);
+        scene.Environment["DOCKER_HOST"] = $"unix://{scene.Root}/nobody.sock";
+
+        var (code, findings) = await LookAsync(scene);
+
+        code.ShouldBe(1);
+        var engine = findings.Where(finding => (string?)finding["check"] == "engine").ShouldHaveSingleItem();
+        ((string?)engine["level"]).ShouldBe("problem");
+        ((string?)engine["mend"]).ShouldNotBeNullOrEmpty();
+        // The rest is looked at all the same, and nothing that needs the engine is tried.
+        Told(findings, "ok").ShouldContain("model server");
+        findings.ShouldNotContain(finding => (string?)finding["check"] == "canary");
+    }
+
+    [Fact]
+    public async Task A_Codex_that_does_not_work_fails_the_canary_though_every_other_check_is_content()
+    {
+        await using var scene = await Scene.CreateAsync(Engine.Bubblewrap);
+        var cache = scene.NewFolder("cache");
+        var release = Path.GetDirectoryName(Path.GetDirectoryName((await Machine.CodexAsync()).Codex))!;
+        var copy = Path.Combine(cache, Path.GetRelativePath(Machine.Cache, release));
+        Directory.CreateDirectory(copy);
+        // All but the 300 MB of the program itself.
+        Machine.Run("sh", "-c", $"tar -C {release} --exclude=./bin/codex -cf - . | tar -C {copy} -xf -").ExitCode.ShouldBe(0);
+        // Of the same size, which is all that is looked at before each run; the holes take no room.
+        var program = Path.Combine(copy, "bin/codex");
+        var size = new FileInfo(Path.Combine(release, "bin/codex")).Length;
+        await File.WriteAllTextAsync(program, "#!/bin/sh\necho broken >&2\nexit 3\n");
+        using (var file = new FileStream(program, FileMode.Open))
+        {
+            file.SetLength(size);
+        }
+        File.SetUnixFileMode(program, (UnixFileMode)0b111_101_101);
+        scene.Environment["CODEXCTL_CACHE_DIR"] = cache;
+
+        var (code, findings) = await LookAsync(scene);
+
+        code.ShouldBe(1);
+        findings
+            .Where(finding => (string?)finding["level"] == "problem")
+            .Select(finding => (string?)finding["check"])
+            .Distinct()
+            .ShouldBe(["canary"], Told(findings, "problem"));
+    }
+
+    [Theory, BothEngines]
+    public async Task A_login_that_was_left_in_a_box_is_named_and_taken_out(Engine engine)
+    {
+        await using var online = await Auth.OnlineScene.CreateAsync(engine);
+        var scene = online.Scene;
+        var login = await online.SignedInAsync();
+        var running = await scene.HoldAsync("--openai");
+        // As at a crash of the machine: nobody can do anything any more.
+        running.Signal("STOP");
+        Host.Kill(scene.Gateways().Single());
+        await scene.KillBoxesAsync();
+        running.Signal();
+        (await online.SearchOutsideAsync([login.AccessToken!])).ShouldNotBeEmpty();
+        await Scene.EventuallyAsync(async () => (await scene.StatesAsync()).Values.All(state => state == "stopped"), "the box is stopped");
+
+        var (_, findings) = await LookAsync(scene, "--quick");
+        Told(findings, "warning").ShouldContain("with the OpenAI login still in it");
+
+        (_, findings) = await LookAsync(scene, "--quick", "--fix");
+        findings.ShouldContain(finding => (string?)finding["check"] == "left-overs" && (bool)finding["fixed"]!);
+        (await online.SearchOutsideAsync([login.AccessToken!])).ShouldBeEmpty();
+        (await scene.StatesAsync()).Values.ShouldBe(["stopped"]);
+    }
+
     [Theory, BothEngines]
     public async Task A_container_whose_folder_is_gone_is_named_and_removed(Engine engine)
     {

@@ -150,14 +150,24 @@ public class ImageTests
         (first.ExitCode, first.Output).ShouldBe((0, "one\n"), first.ToString());
 
         await File.WriteAllTextAsync(recipe, "FROM codex\nRUN sleep 600\n");
+        var log = Path.Combine(scene.Paths.BuildLogs, $"{name}.log");
+        Task SleepsAsync() =>
+            Scene.EventuallyAsync(
+                () => File.Exists(log) && File.ReadAllText(log).Contains("Running in", StringComparison.Ordinal),
+                "the build has come to its step"
+            );
+        File.Delete(log);
         await using (var killed = scene.Start("build", "--image", name))
         {
-            await Task.Delay(3000);
+            await SleepsAsync();
             killed.Signal();
         }
+        // What a killed build leaves is all that was said until then.
+        File.ReadAllText(log).ShouldContain("RUN sleep 600");
+        File.Delete(log);
         await using (var interrupted = scene.Start("build", "--image", name))
         {
-            await Task.Delay(3000);
+            await SleepsAsync();
             interrupted.Signal("INT");
             var end = await interrupted.EndAsync();
             end.ExitCode.ShouldBe(130, end.ToString());

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.NetworkInformation;
 using System.Net.Sockets;
 using System.Text;
 using Codexctl.EndToEnd.Harness;
@@ -12,7 +13,7 @@ public class TcpDoorTests
     /// <summary>A scene whose docker is reached over tcp: for codexctl a remote one.</summary>
     private static async Task<Scene> RemoteAsync()
     {
-        var scene = await Scene.CreateAsync(Engine.Docker);
+        var scene = await Scene.CreateAsync(Engine.Docker, Scene.NotRoot);
         await NeedBridgeAsync(scene);
         var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
@@ -26,17 +27,21 @@ public class TcpDoorTests
         return scene;
     }
 
-    private static async Task NeedBridgeAsync(Scene scene)
+    /// <summary>The address of docker's bridge on this machine; null when there is none.</summary>
+    private static string? Bridge() =>
+        NetworkInterface
+            .GetAllNetworkInterfaces()
+            .Where(one => one.Name == "docker0")
+            .SelectMany(one => one.GetIPProperties().UnicastAddresses)
+            .FirstOrDefault(own => own.Address.AddressFamily == AddressFamily.InterNetwork)
+            ?.Address.ToString();
+
+    internal static async Task NeedBridgeAsync(Scene scene)
     {
-        var gateway = scene.RunEngine("network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}").Output.Trim();
-        var own = await Dns.GetHostAddressesAsync(Dns.GetHostName());
-        var here = System
-            .Net.NetworkInformation.NetworkInterface.GetAllNetworkInterfaces()
-            .Any(one => one.GetIPProperties().UnicastAddresses.Any(address => address.Address.ToString() == gateway));
-        if (!here)
+        if (Bridge() is null)
         {
             await scene.DisposeAsync();
-            Assert.Skip($"This docker has no bridge (gateway '{gateway}', addresses {string.Join(' ', own.Select(a => a.ToString()))}).");
+            Assert.Skip("This machine has no docker0, the bridge of docker's boxes.");
         }
     }
 
@@ -93,7 +98,7 @@ public class TcpDoorTests
     public async Task Nothing_but_the_doors_port_can_be_reached_and_root_cannot_change_that()
     {
         await using var scene = await RemoteAsync();
-        var gateway = scene.RunEngine("network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}").Output.Trim();
+        var gateway = Bridge()!;
         // It listens on that very address, so that a hole in the filter would be seen.
         using var open = new TcpListener(IPAddress.Parse(gateway), 0);
         open.Start();
@@ -263,7 +268,7 @@ public class TcpDoorTests
     [Fact]
     public async Task A_socket_that_does_not_answer_is_replaced_and_the_command_runs_once()
     {
-        await using var scene = await Scene.CreateAsync(Engine.Docker);
+        await using var scene = await Scene.CreateAsync(Engine.Docker, Scene.NotRoot);
         await NeedBridgeAsync(scene);
         await BreakTheSocketAsync(scene);
 
@@ -281,6 +286,24 @@ public class TcpDoorTests
         outcome.Error.ShouldContain("did not answer");
         outcome.Error.ShouldContain("What is lost");
         (await scene.StatesAsync()).Values.ShouldBe(["stopped"]);
+    }
+
+    [Fact]
+    public async Task Root_cannot_have_one_because_its_commands_would_own_the_files_that_close_the_box()
+    {
+        await using var scene = await Scene.CreateAsync(Engine.Docker);
+        if (Processes.Libc.GetUserId() != 0)
+        {
+            Assert.Skip("Only root is refused.");
+        }
+        await BreakTheSocketAsync(scene);
+
+        var outcome = await scene.RunAsync("run", "--cmd", "touch", "/workdir/x");
+
+        outcome.ExitCode.ShouldBe(125, outcome.ToString());
+        outcome.Error.ShouldContain("and root cannot have one");
+        File.Exists(Path.Combine(scene.Work, "x")).ShouldBeFalse();
+        (await scene.ContainersAsync()).ShouldBeEmpty();
     }
 
     [Fact]

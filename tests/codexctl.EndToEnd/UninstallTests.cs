@@ -33,7 +33,12 @@ public sealed class UninstallTests
         (await scene.RunAsync("config", "set", "default_shell", "sh")).ExitCode.ShouldBe(0);
         (await scene.RunAsync(new Call("auth", "--with-api-key") { Text = "sk-not-a-real-key-000000000000" })).ExitCode.ShouldBe(0);
         await RunAndStartAsync(scene);
-        var full = Listing(scene);
+        // The gateway writes the receipt of `start` after it answered: not a name that lasts for a moment.
+        List<string> full = [];
+        await Scene.EventuallyAsync(
+            () => !(full = Listing(scene)).Exists(path => path.EndsWith(".new", StringComparison.Ordinal)),
+            "the receipt is there"
+        );
 
         var dry = await scene.RunAsync("uninstall", "--purge", "--dry-run", "--image", image);
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 
 namespace Codexctl.Auth;
 
@@ -17,7 +18,7 @@ public enum LoginKind
 /// <summary>
 /// Codex's auth.json. Kept as the bytes that it came in: what we do not know in it is passed on unchanged. Its text form shows no secret.
 /// </summary>
-public sealed class AuthDocument
+public sealed partial class AuthDocument
 {
     /// <summary>Real ones have 5 kB. Bytes.</summary>
     public const int Largest = 256 * 1024;
@@ -56,13 +57,20 @@ public sealed class AuthDocument
 
     public string? AccountId => Text("tokens.account_id");
 
-    /// <summary>Who gave the tokens; null where the document does not say (older ones).</summary>
-    public string? Issuer => Text("tokens.oauth_provenance.issuer");
+    /// <summary>Who gave the tokens, and to which client; older documents do not say, and then it was OpenAI to Codex.</summary>
+    public (string Issuer, string Client) IssuedBy =>
+        (
+            (Text("tokens.oauth_provenance.issuer") ?? "https://auth.openai.com").TrimEnd('/'),
+            Text("tokens.oauth_provenance.client_id") ?? "app_EMoamEEZ73f0CkXaXp7hrann"
+        );
 
-    public string? ClientId => Text("tokens.oauth_provenance.client_id");
-
+    /// <summary>
+    /// Null where none is told or it is no time of ISO 8601. The parser alone would take `12:00` for today's noon, and the agent can write that.
+    /// </summary>
     public DateTimeOffset? LastRefresh =>
-        DateTimeOffset.TryParse(Text("last_refresh"), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time)
+        Text("last_refresh") is { } text
+        && IsoTime().IsMatch(text)
+        && DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time)
             ? time
             : null;
 
@@ -90,8 +98,9 @@ public sealed class AuthDocument
             _ = new UTF8Encoding(false, throwOnInvalidBytes: true).GetCharCount(bytes);
             problem = Collect(bytes, texts);
         }
-        catch (Exception error) when (error is JsonException or DecoderFallbackException)
+        catch (Exception error) when (error is JsonException or DecoderFallbackException or InvalidOperationException)
         {
+            // The last one: half a surrogate pair, written as an escape.
             problem = "it is not whole";
         }
         return problem is null ? new AuthDocument(bytes.ToArray(), texts) : null;
@@ -164,6 +173,13 @@ public sealed class AuthDocument
     public bool SameBytes(AuthDocument? other) => other is not null && _bytes.AsSpan().SequenceEqual(other._bytes);
 
     public override string ToString() => $"auth.json ({Kind})";
+
+    [GeneratedRegex(
+        @"^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:?\d\d)?$",
+        RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture,
+        matchTimeoutMilliseconds: 1000
+    )]
+    private static partial Regex IsoTime();
 
     private string? Text(string path) => _texts.TryGetValue(path, out var text) && text.Length > 0 ? text : null;
 

@@ -37,8 +37,14 @@ public sealed class CredentialStores(HostEnvironment environment, IProcesses pro
     /// <summary>After a login was stored.</summary>
     public void Remember(ICredentialStore store) => PrivateFile.Write(Mark, store.Name);
 
-    /// <summary>After it was removed.</summary>
-    public void Forget() => File.Delete(Mark);
+    /// <summary>After it was removed; a login in another store is still remembered.</summary>
+    public void Forget(ICredentialStore store)
+    {
+        if (Remembered() == store.Name)
+        {
+            File.Delete(Mark);
+        }
+    }
 
     private string? Remembered()
     {

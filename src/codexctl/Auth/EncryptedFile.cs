@@ -35,11 +35,11 @@ public sealed class EncryptedFile(string path, string? passphrase) : ICredential
 
     private string KeyFile => path + ".key";
 
-    public Task<byte[]?> ReadAsync(CancellationToken cancel = default) => Task.FromResult(File.Exists(path) ? Decrypt() : null);
+    public Task<byte[]?> ReadAsync(CancellationToken cancel = default) => Task.FromResult(IsThere() ? Decrypt() : null);
 
     public Task WriteAsync(ReadOnlyMemory<byte> value, CancellationToken cancel = default)
     {
-        if (File.Exists(path))
+        if (IsThere())
         {
             // Whoever cannot open what is there (another passphrase) must not replace it.
             CryptographicOperations.ZeroMemory(Decrypt());
@@ -71,7 +71,7 @@ public sealed class EncryptedFile(string path, string? passphrase) : ICredential
 
     public Task<bool> RemoveAsync(CancellationToken cancel = default)
     {
-        var there = File.Exists(path);
+        var there = IsThere();
         File.Delete(path);
         File.Delete(KeyFile);
         return Task.FromResult(there);
@@ -79,7 +79,7 @@ public sealed class EncryptedFile(string path, string? passphrase) : ICredential
 
     private byte[] Decrypt()
     {
-        var file = File.ReadAllBytes(path);
+        var file = Content(path);
         if (file.Length < _header + Tag || !file.AsSpan().StartsWith(_magic))
         {
             throw Damaged("It is damaged, or was written by a newer version.");
@@ -130,9 +130,38 @@ public sealed class EncryptedFile(string path, string? passphrase) : ICredential
         }
     }
 
+    /// <summary>False only where there is none: a folder that cannot be looked into, or something else of that name, is no "none".</summary>
+    private bool IsThere()
+    {
+        try
+        {
+            return !File.GetAttributes(path).HasFlag(FileAttributes.Directory) ? true : throw Unreadable(path, "It is a folder.");
+        }
+        catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return false;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw Unreadable(path, error.Message);
+        }
+    }
+
+    private static byte[] Content(string file)
+    {
+        try
+        {
+            return File.ReadAllBytes(file);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw Unreadable(file, error.Message);
+        }
+    }
+
     private byte[] ReadKeyFile()
     {
-        var key = File.Exists(KeyFile) ? File.ReadAllBytes(KeyFile) : [];
+        var key = File.Exists(KeyFile) ? Content(KeyFile) : [];
         return key.Length == Key ? key : throw Damaged($"Its key is missing: {KeyFile}");
     }
 
@@ -149,6 +178,9 @@ public sealed class EncryptedFile(string path, string? passphrase) : ICredential
 
     private static byte[] Derive(string passphrase, ReadOnlySpan<byte> salt, int iterations) =>
         Rfc2898DeriveBytes.Pbkdf2(passphrase, salt, iterations, HashAlgorithmName.SHA256, Key);
+
+    private static UserError Unreadable(string file, string why) =>
+        new("The stored login cannot be read.", $"{file}: {why}", $"Look whose it is: ls -ld {file}");
 
     private UserError Damaged(string why) =>
         new(

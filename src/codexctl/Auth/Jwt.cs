@@ -38,7 +38,7 @@ public sealed record Jwt(DateTimeOffset? Expires, string? Email, string? Plan)
                     : null;
             return new Jwt(expires, Text(root, "email"), plan);
         }
-        catch (Exception error) when (error is FormatException or JsonException)
+        catch (Exception error) when (error is FormatException or JsonException or InvalidOperationException)
         {
             return null;
         }

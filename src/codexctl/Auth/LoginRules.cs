@@ -98,7 +98,7 @@ public static class LoginRules
         {
             return Refused("it is another account's");
         }
-        if (stored.Issuer != inBox.Issuer || stored.ClientId != inBox.ClientId)
+        if (stored.IssuedBy != inBox.IssuedBy)
         {
             return Refused("it names another issuer");
         }

@@ -38,7 +38,10 @@ public sealed class LoginVault(ICredentialStore store, string folder, TimeProvid
                 "Forget it (codexctl auth logout) and sign in again: codexctl auth"
             );
         var kept = await _unsaved.ReadAsync(cancel) is { } unsaved ? AuthDocument.TryParse(unsaved, out _) : null;
-        return kept is not null && kept.AccountId == stored.AccountId && kept.LastRefresh > stored.LastRefresh ? kept : stored;
+        // A stored one that does not say when it was renewed is the one before its renewal.
+        return kept is not null && kept.AccountId == stored.AccountId && (stored.LastRefresh is not { } before || kept.LastRefresh > before)
+            ? kept
+            : stored;
     }
 
     /// <summary>Changes the login. Returns what is stored in the end.</summary>

@@ -16,9 +16,9 @@ public sealed class TokenRefresher(LoginVault vault, HostEnvironment environment
     /// <summary>Codex's own variable: another address of the token endpoint (a company's, or a test's).</summary>
     public const string AddressVariable = "CODEX_REFRESH_TOKEN_URL_OVERRIDE";
 
-    /// <summary>Who Codex is at OpenAI; a document that does not say was made for this client.</summary>
-    private const string DefaultClient = "app_EMoamEEZ73f0CkXaXp7hrann";
-    private const string DefaultIssuer = "https://auth.openai.com";
+    /// <summary>Codex's own variable: where `codex logout` revokes the refresh token, and with it every copy of the login.</summary>
+    public const string RevokeVariable = "CODEX_REVOKE_TOKEN_URL_OVERRIDE";
+
     private const int LargestAnswer = 256 * 1024;
     private static readonly TimeSpan _limit = TimeSpan.FromSeconds(30);
 
@@ -96,9 +96,8 @@ public sealed class TokenRefresher(LoginVault vault, HostEnvironment environment
                 ? address
                 : throw new UserError($"{AddressVariable} is no address.", null, "Correct or unset it.");
         }
-        var issuer = login.Issuer ?? DefaultIssuer;
         // The refresh token is all that somebody needs to be this person: it goes to nobody who could not prove who he is.
-        return Uri.TryCreate(issuer.TrimEnd('/') + "/oauth/token", UriKind.Absolute, out var uri) && uri.Scheme == "https"
+        return Uri.TryCreate(login.IssuedBy.Issuer + "/oauth/token", UriKind.Absolute, out var uri) && uri.Scheme == "https"
             ? uri
             : throw new UserError(
                 "The stored login cannot be renewed.",
@@ -114,7 +113,7 @@ public sealed class TokenRefresher(LoginVault vault, HostEnvironment environment
         using (var json = new Utf8JsonWriter(stream))
         {
             json.WriteStartObject();
-            json.WriteString("client_id", login.ClientId ?? DefaultClient);
+            json.WriteString("client_id", login.IssuedBy.Client);
             json.WriteString("grant_type", "refresh_token");
             json.WriteString("refresh_token", login.RefreshToken);
             json.WriteEndObject();

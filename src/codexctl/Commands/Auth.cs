@@ -174,7 +174,7 @@ public static class Auth
             app.Terminal.WriteLine(
                 kind == "apikey"
                     ? "Signed in with an API key"
-                    : $"Signed in with ChatGPT{(token?.Email is { } email ? $" as {email}" : "")}"
+                    : $"Signed in with ChatGPT{(token?.Email is { } email ? $" as {Shown.Text(email)}" : "")}"
             );
             app.Terminal.WriteLine($"  kept in {vault.Store.Display}");
             if (login?.LastRefresh is { } refreshed)
@@ -207,7 +207,7 @@ public static class Auth
             {
                 var vault = await app.LoginsAsync();
                 var removed = await vault.RemoveAsync(cancel);
-                app.Stores.Forget();
+                app.Stores.Forget(vault.Store);
                 app.Terminal.Say(
                     removed
                         ? $"the login is gone from {vault.Store.Display}. At OpenAI it is still valid: other copies of it go on to work. "

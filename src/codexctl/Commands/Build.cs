@@ -92,6 +92,7 @@ public static class Build
         {
             ImageMaking.CheckName(app, name);
         }
+        ImageMaking.CheckBase(request.Base);
         if (await app.EngineAsync(engineName, cancel) is not IImageEngine engine)
         {
             app.Terminal.Say("bubblewrap needs no images: its boxes use this machine's own system, read-only.");
@@ -104,7 +105,12 @@ public static class Build
         var (plan, results) = await ImageMaking.BuildAsync(app, engine, request, cancel);
         var built = results.Where(result => result.Problem is null).Select(result => result.Step.Recipe.Name).ToList();
         var tags = snapshot
-            ? await SnapshotAsync(app, engine, [.. built, .. plan.Skipped.Select(skipped => skipped.Name)], cancel)
+            ? await SnapshotAsync(
+                app,
+                engine,
+                [.. built, .. plan.Skipped.Where(skipped => skipped.IsOurs).Select(skipped => skipped.Name)],
+                cancel
+            )
             : new Dictionary<string, string>(StringComparer.Ordinal);
         if (json)
         {

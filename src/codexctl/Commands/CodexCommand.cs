@@ -92,7 +92,17 @@ public static class CodexCommand
         var engine = await trial.EngineAsync(engineName, cancel);
         await CodexTrial.RunAsync(trial, engine, cancel);
         pin.Choose(next).Save(app.Paths);
-        await CodexTrial.AdoptAsync(trial, engine, cancel);
+        try
+        {
+            await CodexTrial.AdoptAsync(trial, engine, cancel);
+        }
+        catch
+        {
+            // The pin and the image belong together.
+            pin.Save(app.Paths);
+            app.Terminal.Say($"Codex {pin.Lock.Version} stays in use.");
+            throw;
+        }
         app.Terminal.WriteLine(next.Version);
         await TellAsync(trial, engine, cancel);
         return ExitCodes.Ok;
@@ -113,12 +123,12 @@ public static class CodexCommand
         // While it can be had, and before anything changes.
         await then.CodexFilesAsync(cancel);
         var engine = await then.EngineAsync(engineName, cancel);
-        back.Save(app.Paths);
-        app.Terminal.WriteLine(back.Lock.Version);
         if (engine is IImageEngine images && await images.InspectImageAsync(ImageMaking.Default, cancel) is not null)
         {
             await ImageMaking.MakeAsync(then, engine, ImageMaking.Default, cancel);
         }
+        back.Save(app.Paths);
+        app.Terminal.WriteLine(back.Lock.Version);
         await TellAsync(then, engine, cancel);
         return ExitCodes.Ok;
     }

@@ -63,7 +63,7 @@ internal sealed class DemoShow(App app, DemoFolder project, bool quiet, string i
         int code;
         ProcessResult check;
         Receipt receipt;
-        await using (var session = await app.Sessions(engine).OpenAsync(request, cancel))
+        await using (var session = await app.Sessions(engine).OpenTriedAsync(request, cancel))
         {
             version = (await session.CaptureAsync(["codex", "--version"], _limit, cancel)).Output.Trim();
             interfaces = (await session.CaptureAsync(["bash", "-c", Interfaces], _limit, cancel)).Output.Trim();

@@ -59,7 +59,9 @@ internal sealed class DoctorShow(App app, string? engineName)
             async cancel =>
             {
                 broken = true;
-                var seen = await MachineChecks.Engine(EngineAsync).LookAsync(cancel);
+                var seen = await MachineChecks
+                    .Engine(EngineAsync, (engine, stop) => EngineVersion.TellAsync(app.Processes, engine.Name, stop))
+                    .LookAsync(cancel);
                 broken = false;
                 return seen;
             }
@@ -67,9 +69,10 @@ internal sealed class DoctorShow(App app, string? engineName)
         if (!broken)
         {
             yield return Image();
-            yield return new LeftOverChecks(app.Paths, EngineAsync, app.Gateways, WorkdirLabel.Read).Check;
+            yield return new LeftOverChecks(app.Paths, EngineAsync, app.Gateways, WorkdirLabel.Read, TakeLoginOutAsync).Check;
         }
         yield return LoginChecks.Login(app.LoginsAsync);
+        yield return LoginChecks.Files(app.Paths.Login);
         yield return ModelChecks.Model(
             () => ModelChoice.From(app.Settings, app.Environment),
             cancel => ModelOverview.DetectAsync(ModelChoice.Servers(app.Settings, app.Environment), app.Environment, app.Clock, cancel),
@@ -136,6 +139,12 @@ internal sealed class DoctorShow(App app, string? engineName)
         return report.Ok
             ? [Finding.Ok("canary", $"a turn of Codex {report.Codex} in a box works, in {report.Seconds:0.0} s")]
             : [.. report.Problems.Select(problem => new Finding("canary", Level.Problem, problem, null, "codexctl demo shows every step"))];
+    }
+
+    private async Task TakeLoginOutAsync(IContainerEngine engine, ContainerInfo container, CancellationToken cancel)
+    {
+        await Lifecycle.StartAsync(app, engine, container, cancel);
+        await app.Sessions(engine).StopAsync(container with { State = ContainerState.Running }, cancel);
     }
 
     private async Task<IContainerEngine> EngineAsync(CancellationToken cancel) => _engine ??= await app.EngineAsync(engineName, cancel);

@@ -58,8 +58,9 @@ public static class Exec
         var command = app.Line.Rest.Count == 0 ? BoxCommand.Shell(shell) : BoxCommand.Typed(app.Line.Rest, shell);
         var last = app.Gateways.LastOrder(engine.Name, container.Name);
         var request = ExistingContainer.Request(container, last, app.Environment, app.Settings, starts: false);
-        await using var session = await app.Sessions(engine).JoinAsync(container, last, request, cancel);
-        var code = await session.AttachAsync(command, app.Terminal.IsInteractive, root);
+        var runs = app.Sessions(engine);
+        await using var session = await runs.JoinAsync(container, last, request, cancel);
+        var code = await runs.ExecAsync(session, command, app.Terminal.IsInteractive, root);
         await session.FinishAsync(CancellationToken.None);
         return code;
     }

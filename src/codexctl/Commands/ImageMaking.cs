@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Codexctl.Engines;
 using Codexctl.Images;
 using Codexctl.Terminal;
@@ -16,7 +17,7 @@ internal sealed record BuildRequest
 }
 
 /// <summary>Builds images for `build` and for a `run` whose image is missing or outdated; shows the progress and keeps the log.</summary>
-internal static class ImageMaking
+internal static partial class ImageMaking
 {
     public const string Default = ImageCatalogue.Codex;
 
@@ -42,6 +43,15 @@ internal static class ImageMaking
     {
         if (app.Images.Find(image) is null)
         {
+            if (!UserImages.IsName(image))
+            {
+                throw new UserError(
+                    $"'{image}' cannot be the name of an image.",
+                    "Names are small letters and digits, with '.', '_' and '-' between.",
+                    $"Name a folder in {app.Paths.UserImages} like that; its Dockerfile is the image.",
+                    ExitCodes.Usage
+                );
+            }
             throw new UserError(
                 $"There is no image {image}.",
                 $"There are: {string.Join(", ", app.Images.All.Select(recipe => recipe.Name))}.",
@@ -76,21 +86,37 @@ internal static class ImageMaking
         {
             CheckName(app, name);
         }
+        // The setting is for machines that cannot reach the usual base image.
+        var @base = request.Base ?? app.Settings.BuildBase;
+        CheckBase(@base);
         var plan = ImagePlan.Make(
             app.Images,
             app.Codex.Release,
             [.. names.Distinct(StringComparer.Ordinal)],
             await ThereAsync(app, engine, names, cancel),
-            // For machines that cannot reach the usual base image.
-            request.Base
-                ?? app.Settings.BuildBase,
+            @base,
             request.Rebuild
         );
-        foreach (var (name, why) in plan.Skipped)
+        foreach (var (name, why, _) in plan.Skipped)
         {
             app.Terminal.Say($"{name}: {why}");
         }
         return (plan, await RunAsync(app, engine, plan, request.Options, request.Jobs, cancel));
+    }
+
+    /// <summary>Before 380 MB are handed to an engine that only then finds fault with the name, or takes it for an option.</summary>
+    /// <exception cref="UserError">It cannot be the name of an image.</exception>
+    internal static void CheckBase(string? @base)
+    {
+        if (@base is not null && !Reference().IsMatch(@base))
+        {
+            throw new UserError(
+                $"'{@base}' cannot be the name of a base image.",
+                "It is small letters, as debian:12 or registry.example/team/alpine:3.22.",
+                "Correct --base, or the setting: codexctl config set build.base REF",
+                ExitCodes.Usage
+            );
+        }
     }
 
     /// <summary>Carries out a plan, with a line of progress an image.</summary>
@@ -136,6 +162,10 @@ internal static class ImageMaking
         {
             return;
         }
+        if (failed.Cause is { } cause)
+        {
+            throw cause;
+        }
         var others = results
             .Where(result => result.Problem is not null && result != failed)
             .Select(result => result.Step.Recipe.Name)
@@ -175,6 +205,13 @@ internal static class ImageMaking
         }
         return there;
     }
+
+    [GeneratedRegex(
+        @"^[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]+/)?[a-z0-9._/-]*(?::[A-Za-z0-9_][A-Za-z0-9._-]*)?(?:@sha256:[0-9a-f]{64})?\z",
+        RegexOptions.CultureInvariant,
+        matchTimeoutMilliseconds: 1000
+    )]
+    private static partial Regex Reference();
 
     /// <summary>The file of the setting `ca_file`; null when none is set.</summary>
     private static string? ReadAuthorities(App app)

@@ -151,7 +151,8 @@ public static class ImagesCommand
 
     /// <param name="Image">The name with its tag; the id where a newer image took the name.</param>
     /// <param name="Size">Bytes, with the layers that others share.</param>
-    /// <param name="State">current, outdated (of another recipe or Codex), replaced (a newer one has its name), snapshot.</param>
+    /// <param name="State">current, outdated (of another recipe or Codex), replaced (a newer one has its name), snapshot, left over (of a trial that was killed),
+    /// tagged (a name of the person's, which `prune` leaves).</param>
     /// <param name="UsedBy">Containers that are made from it.</param>
     public sealed record Row(
         string Image,
@@ -178,6 +179,8 @@ public static class ImagesCommand
                 {
                     StockKind.Replaced => "replaced",
                     StockKind.Snapshot => "snapshot",
+                    StockKind.LeftOver => "left over",
+                    StockKind.Tagged => "tagged",
                     _ when app.Images.Find(image.Name) is { } recipe
                             && ImagePlan.StateOf(app.Images, app.Codex.Release, recipe, image.Info) is ImageState.Current => "current",
                     _ => "outdated",

@@ -32,7 +32,11 @@ public static class KeychainCommand
                 var file = parsed.GetValue(path) ?? BoxLogin.DefaultPath;
                 var bytes =
                     await box.ReadAsync(cancel)
-                    ?? throw new UserError($"There is no {file} in the container {box.Container}.", null, "Sign in: codexctl auth");
+                    ?? throw new UserError(
+                        $"There is no {file} in the container {box.Container} that can be read.",
+                        null,
+                        "Sign in: codexctl auth"
+                    );
                 var vault = await LoginTaking.StoreAsync(app, bytes, $"{file} of {box.Container}", parsed.GetValue(force), cancel);
                 app.Terminal.Say($"stored {file} of {box.Container} in {vault.Store.Display}.");
                 return ExitCodes.Ok;

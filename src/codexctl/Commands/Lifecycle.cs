@@ -90,7 +90,7 @@ public static class Lifecycle
         return (command, options);
     }
 
-    private static Task StartAsync(App app, IContainerEngine engine, ContainerInfo container, CancellationToken cancel)
+    internal static Task StartAsync(App app, IContainerEngine engine, ContainerInfo container, CancellationToken cancel)
     {
         var runs = app.Sessions(engine);
         var last = app.Gateways.LastOrder(engine.Name, container.Name);

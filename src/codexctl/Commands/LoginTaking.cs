@@ -25,12 +25,13 @@ internal static class LoginTaking
         if (
             !force
             && await vault.ReadAsync(cancel) is { } stored
-            && stored.AccountId == login.AccountId
-            && stored.LastRefresh > login.LastRefresh
+            && (stored.Kind, stored.AccountId) == (login.Kind, login.AccountId)
+            && stored.LastRefresh is { } before
+            && (login.LastRefresh is not { } refreshed || refreshed < before)
         )
         {
             throw new UserError(
-                $"The login in {where} is older than the stored one.",
+                $"The login in {where} is older than the stored one, or does not say when it was renewed.",
                 "A refresh token that was renewed since is worth nothing.",
                 "To store it all the same: codexctl keychain store-from-container --force"
             );

@@ -17,7 +17,7 @@ internal static class ModelPulling
                 server,
                 name,
                 now => progress.Report(now.Total is { } total ? bar.Draw(now.Done, total) : now.Status),
-                why => progress.Report($"the connection broke ({why.TrimEnd('.')}); going on where it stopped"),
+                why => progress.Report($"the connection broke ({why.TrimEnd('.')}); going on where it stopped", wait: false),
                 cancel
             );
             progress.Succeeded();

@@ -54,6 +54,7 @@ public static class ModelsCommand
                     Choose(app, parsed.GetValue(server), parsed.GetValue(url)),
                     Checked(parsed.GetRequiredValue(used)),
                     parsed.GetValue(server),
+                    parsed.GetValue(url),
                     cancel
                 )
         );
@@ -139,13 +140,23 @@ public static class ModelsCommand
         return ExitCodes.Ok;
     }
 
-    private static async Task<int> UseAsync(App app, ModelChoice choice, string name, string? server, CancellationToken cancel)
+    private static async Task<int> UseAsync(App app, ModelChoice choice, string name, string? server, string? url, CancellationToken cancel)
     {
         using var probe = choice.Probe(app.Environment, app.Clock);
         var found = await new ModelPreflight(probe).CheckAsync(choice.Url, name, load: false, cancel: cancel);
         SettingsChange.Write(app, project: false, (path, text) => SettingsEditor.Set(path, text, ["model", "name"], SettingValue.Of(name)));
-        if (server is not null)
+        // The model belongs to the server on which it was looked for; in one file the address wins over the name.
+        if (url is not null)
         {
+            SettingsChange.Write(
+                app,
+                project: false,
+                (path, text) => SettingsEditor.Set(path, text, ["model", "url"], SettingValue.Of(url))
+            );
+        }
+        else if (server is not null)
+        {
+            SettingsChange.Write(app, project: false, (path, text) => SettingsEditor.Unset(path, text, ["model", "url"]) ?? text);
             SettingsChange.Write(
                 app,
                 project: false,
@@ -157,7 +168,12 @@ public static class ModelsCommand
         {
             app.Terminal.Say(warning);
         }
-        if (app.SettingsLoader.Load(app.Folder) is var now && now.ModelName != name)
+        var now = app.SettingsLoader.Load(app.Folder);
+        if (ModelChoice.From(now, app.Environment).Url is var used && used != choice.Url)
+        {
+            app.Terminal.Say($"but here runs ask the server at {used.Authority}: codexctl config list shows why");
+        }
+        if (now.ModelName != name)
         {
             app.Terminal.Say(
                 $"but here {Shown.Text(now.OriginOf("model.name").ToString())} wins, with {Shown.Text(now.ModelName ?? "nothing")}"
@@ -215,7 +231,13 @@ public sealed record ModelRow(
             (server.Address.IsLoopback ? ModelOverview.Fit(model.Size, ModelOverview.Memory) : MemoryFit.Unknown)
                 .ToString()
                 .ToLowerInvariant(),
-            server.Kind == ModelServerKind.Ollama ? model.ContextLoaded is not null : null,
+            server.Kind switch
+            {
+                ModelServerKind.Ollama or ModelServerKind.LmStudio => model.ContextLoaded is not null,
+                // It serves what it has loaded, and nothing else.
+                ModelServerKind.Vllm => true,
+                _ => null,
+            },
             model.RemoteHost is null && !(server.Kind == ModelServerKind.Ollama && OllamaNames.IsCloud(model.Name)),
             OllamaNames.Same(model.Name, used, server.Kind)
         );

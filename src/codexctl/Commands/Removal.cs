@@ -121,7 +121,7 @@ public sealed record Removal(
                         async token =>
                         {
                             await vault.RemoveAsync(token);
-                            app.Stores.Forget();
+                            app.Stores.Forget(vault.Store);
                         }
                     )
                 );

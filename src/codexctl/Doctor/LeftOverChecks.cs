@@ -5,11 +5,13 @@ using Codexctl.Processes;
 namespace Codexctl.Doctor;
 
 /// <summary>What killed runs and removed folders left behind: state, sockets, containers.</summary>
+/// <param name="takeLoginOut">Starts a container for a moment, for what is left of the OpenAI login to come out of it.</param>
 public sealed class LeftOverChecks(
     Paths paths,
     Func<CancellationToken, Task<IContainerEngine>> choose,
     GatewayLauncher gateways,
-    Func<ContainerInfo, string?> workdirOf
+    Func<ContainerInfo, string?> workdirOf,
+    Func<IContainerEngine, ContainerInfo, CancellationToken, Task> takeLoginOut
 )
 {
     private const string Name = "left-overs";
@@ -48,6 +50,17 @@ public sealed class LeftOverChecks(
                 "Its run and its gateway were killed.",
                 $"codexctl stop --name {container.Name}",
                 cancel => engine.StopAsync(container.Name, cancel)
+            );
+        }
+        if (container.State == ContainerState.Stopped && File.Exists(files.LoginInside) && IsFree(files.Lease))
+        {
+            return new Finding(
+                Name,
+                Level.Warning,
+                $"The container {container.Name} was stopped with the OpenAI login still in it.",
+                "It was killed from outside, or with its gateway, so nobody took the login out.",
+                $"codexctl start --name {container.Name}, then codexctl stop --name {container.Name}",
+                cancel => takeLoginOut(engine, container, cancel)
             );
         }
         if (workdirOf(container) is { } folder && !Directory.Exists(folder))

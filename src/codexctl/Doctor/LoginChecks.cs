@@ -5,8 +5,41 @@ namespace Codexctl.Doctor;
 /// <summary>The store of the OpenAI login: which one it is, whether it opens, and what it holds.</summary>
 public static class LoginChecks
 {
+    private const UnixFileMode Own = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+
     /// <param name="open">The stored login, in the store that a run would take.</param>
     public static Check Login(Func<Task<LoginVault>> open) => new("login", async cancel => [await LookAsync(await open(), cancel)]);
+
+    /// <summary>The files of the login: whoever can read the key beside it can read the login.</summary>
+    public static Check Files(string folder) => Check.Of("login", () => Open(folder));
+
+    private static IEnumerable<Finding> Open(string folder)
+    {
+        if (!Directory.Exists(folder))
+        {
+            yield break;
+        }
+        foreach (var path in Directory.EnumerateFiles(folder).Prepend(folder))
+        {
+            var mode = File.GetUnixFileMode(path);
+            if ((mode & ~Own) == UnixFileMode.None)
+            {
+                continue;
+            }
+            yield return new Finding(
+                "login",
+                Level.Problem,
+                $"Others can get at {path}.",
+                "The OpenAI login, or the key to it, is kept there.",
+                $"chmod go= {path}",
+                _ =>
+                {
+                    File.SetUnixFileMode(path, mode & Own);
+                    return Task.CompletedTask;
+                }
+            );
+        }
+    }
 
     private static async Task<Finding> LookAsync(LoginVault vault, CancellationToken cancel)
     {

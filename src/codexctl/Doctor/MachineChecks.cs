@@ -71,7 +71,11 @@ public static class MachineChecks
         Check.Of("pin", () => [Look(store, paths, fetch)]);
 
     /// <param name="choose">The engine that a run would take.</param>
-    public static Check Engine(Func<CancellationToken, Task<IContainerEngine>> choose) =>
+    /// <param name="version">What its program says of itself.</param>
+    public static Check Engine(
+        Func<CancellationToken, Task<IContainerEngine>> choose,
+        Func<IContainerEngine, CancellationToken, Task<string>> version
+    ) =>
         new(
             "engine",
             async cancel =>
@@ -92,20 +96,37 @@ public static class MachineChecks
                 [
                     Finding.Ok(
                         "engine",
-                        $"{engine.Name} answers, {containers.Count(container => container.IsOurs)} of its {containers.Count} containers are codexctl's{(lost.Count == 0 ? "" : $" ({string.Join(", ", lost)})")}"
+                        $"{engine.Name} ({await version(engine, cancel)}) answers, {containers.Count(container => container.IsOurs)} of its {containers.Count} containers are codexctl's{(lost.Count == 0 ? "" : $" ({string.Join(", ", lost)})")}"
                     ),
-                    engine.Door.SocketCannotCross is { } why
-                        ? new Finding(
-                            "door",
-                            Level.Warning,
-                            "The door of this engine's boxes is a TCP port with a token, not a Unix socket.",
-                            why,
-                            "An engine on this machine itself gives the whole promise: --engine NAME"
-                        )
-                        : Finding.Ok("door", "the door is a Unix socket: no port of this machine is opened for a box"),
+                    Door(engine, containers),
                 ];
             }
         );
+
+    /// <summary>The door of new boxes, and those of this state directory whose socket did not answer when they were made.</summary>
+    private static Finding Door(IContainerEngine engine, IReadOnlyList<ContainerInfo> containers)
+    {
+        if (engine.Door.SocketCannotCross is { } why)
+        {
+            return new Finding(
+                "door",
+                Level.Warning,
+                "The door of this engine's boxes is a TCP port with a token, not a Unix socket.",
+                $"{why}. {string.Join(' ', EngineDoor.LostWithTcp)}",
+                "An engine on this machine itself gives the whole promise: --engine NAME"
+            );
+        }
+        var overTcp = containers.Where(container => container.IsOurs && DoorLabel.Listen(container) is not null).ToList();
+        return overTcp.Count == 0
+            ? Finding.Ok("door", "the door is a Unix socket: no port of this machine is opened for a box")
+            : new Finding(
+                "door",
+                Level.Warning,
+                $"The door of {string.Join(", ", overTcp.Select(container => container.Name))} is a TCP port with a token, not a Unix socket.",
+                $"The socket did not answer from inside when they were made. {string.Join(' ', EngineDoor.LostWithTcp)}",
+                "To try the socket again, remove them (codexctl rm --name NAME) and run anew; CODEXCTL_STRICT=true refuses such doors."
+            );
+    }
 
     /// <param name="isCurrent">Whether an image is what this version of codexctl would build.</param>
     /// <param name="build">Builds it anew.</param>

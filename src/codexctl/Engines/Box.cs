@@ -14,6 +14,9 @@ public static class Box
     /// <summary>The Codex home of `--openai` runs, where the seed keeps auth.json.</summary>
     public const string OnlineCodexHome = "/home/coder/.codex";
 
+    /// <summary>Codex's home while it signs in: in memory, so that the login is on no disk, and gone with the box whoever was killed.</summary>
+    public const string SignInCodexHome = "/dev/shm/codex";
+
     /// <summary>Read-only mount of the folder that holds the door's socket.</summary>
     public const string Door = "/run/codexctl/door";
 

@@ -15,14 +15,17 @@ public sealed record EngineDoor(string? SocketCannotCross = null, bool HasTcp = 
     /// <summary>What holds with the socket and does not hold with the door over TCP, in sentences for a person.</summary>
     public static IReadOnlyList<string> LostWithTcp { get; } =
     [
-        "The box has a network interface: a packet filter inside it, and no longer the lack of one, keeps all but the door's port out of reach.",
-        "The gateway listens on a TCP port: programs of other users of this machine can connect to it, though they get nothing without the box's token.",
+        "The box has a network interface (`--network none` is lost): a packet filter inside it, and no longer the lack of one, keeps all but the door's port out of reach.",
+        "The gateway listens on a TCP port: programs of other users of this machine and other containers can connect to it, though they get nothing without the box's token.",
         "Who can listen in on the engine's network (its other containers, if they are privileged enough) can read what passes, the token too.",
     ];
 }
 
 /// <summary>The door over TCP of one engine.</summary>
-/// <param name="Listen">The address of this machine that the gateway listens on: loopback, where boxes can reach that.</param>
+/// <param name="Listen">
+/// The address of this machine that the gateway listens on: loopback, where boxes can reach that. It need not be there before the
+/// first box runs.
+/// </param>
 /// <param name="Host">The address or name under which boxes reach it.</param>
 public sealed record TcpDoor(IPAddress Listen, string Host);
 

@@ -45,6 +45,9 @@ public interface IContainerEngine
     /// <param name="input">Its standard input, the only way for a secret into a box; null for none.</param>
     Task<Processes.ProcessResult> CaptureAsync(ExecSpec spec, TimeSpan limit, string? input = null, CancellationToken cancel = default);
 
+    /// <summary>What process 1 of a container said last, for one that ended by itself; null where nothing is kept or can be had.</summary>
+    Task<string?> LastWordsAsync(string name, CancellationToken cancel = default) => Task.FromResult<string?>(null);
+
     /// <summary>Ends the processes of a run whose front end was killed; one that has none left is fine.</summary>
     Task KillSessionAsync(string container, string session, CancellationToken cancel = default);
 }
@@ -65,12 +68,10 @@ public interface IImageEngine : IContainerEngine
     ) => (await InspectAsync(names, cancel), null);
 
     /// <summary>The images that codexctl built (they carry the label), with and without a name.</summary>
-    Task<IReadOnlyList<ImageInfo>> ListImagesAsync(string label, CancellationToken cancel = default) =>
-        throw new UserError($"{Name} cannot list its images here yet.", null, "Use the engine's own command.");
+    Task<IReadOnlyList<ImageInfo>> ListImagesAsync(string label, CancellationToken cancel = default);
 
     /// <summary>Gives an image one more name, which moves when another image had it.</summary>
-    Task TagImageAsync(string image, string name, CancellationToken cancel = default) =>
-        throw new UserError($"{Name} cannot name images here yet.", null, "Use the engine's own command.");
+    Task TagImageAsync(string image, string name, CancellationToken cancel = default);
 
     Task PullImageAsync(string image, Action<string> onLine, CancellationToken cancel = default);
 

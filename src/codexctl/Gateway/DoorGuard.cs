@@ -72,10 +72,13 @@ internal sealed class DoorGuard(string token, TimeProvider clock)
     }
 }
 
-/// <summary>Where a door over TCP listens.</summary>
+/// <summary>Where a door over TCP listens: the port is known before the address is there.</summary>
 internal sealed record DoorListener(IPAddress Address, int Port, DoorGuard Guard)
 {
-    /// <summary>The port of the gateway before, when it is still free: a running box lets no other through. Else any.</summary>
+    /// <summary>
+    /// The port of the gateway before, when it is still free: a running box lets no other through. Else any. An address that comes
+    /// only with its first container (Apple's network) has no ports yet: then one that nobody uses on any address.
+    /// </summary>
     public static DoorListener For(IPAddress address, string portFile, DoorGuard guard)
     {
         var last =
@@ -83,20 +86,26 @@ internal sealed record DoorListener(IPAddress Address, int Port, DoorGuard Guard
             && ushort.TryParse(File.ReadAllText(portFile), NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out var port)
                 ? port
                 : 0;
-        return new DoorListener(address, last != 0 && IsFree(address, last) ? last : 0, guard);
+        var free = (last != 0 ? Free(address, last) : null) ?? Free(address, 0);
+        return new DoorListener(address, free ?? throw new IOException($"{address} has no port to listen on."), guard);
     }
 
-    private static bool IsFree(IPAddress address, int port)
+    /// <summary>The port, or with 0 some port, when it can be listened on; null when it cannot.</summary>
+    private static int? Free(IPAddress address, int port)
     {
         using var probe = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
         {
             probe.Bind(new IPEndPoint(address, port));
-            return true;
+            return ((IPEndPoint)probe.LocalEndPoint!).Port;
+        }
+        catch (SocketException error) when (error.SocketErrorCode == SocketError.AddressNotAvailable && !address.Equals(IPAddress.Any))
+        {
+            return Free(IPAddress.Any, port);
         }
         catch (SocketException)
         {
-            return false;
+            return null;
         }
     }
 }

@@ -1,4 +1,7 @@
+using System.Net;
+using System.Net.Sockets;
 using Codexctl.Gateway.Egress;
+using Codexctl.Gateway.Proxy;
 using Codexctl.Gateway.Recording;
 using Codexctl.Policy;
 using Microsoft.AspNetCore.Builder;
@@ -13,10 +16,10 @@ using Microsoft.Extensions.Hosting;
 namespace Codexctl.Gateway;
 
 /// <summary>
-/// The door: one Unix socket. Connections that begin as a proxy's do (CONNECT, or a target with a host) go to the egress
+/// The door: a Unix socket, and where boxes cannot use that a TCP port besides. Connections that begin as a proxy's do (CONNECT, or a target with a host) go to the egress
 /// proxy, all others are HTTP requests to the model route.
 /// </summary>
-internal sealed class DoorHost(RequestDelegate model, EgressProxy egress) : IAsyncDisposable
+internal sealed class DoorHost(RequestDelegate model, EgressProxy egress, TimeProvider clock) : IAsyncDisposable
 {
     /// <summary>
     /// A box that opens connections without end must not use up our descriptors, of which front ends and the recording need a
@@ -29,6 +32,8 @@ internal sealed class DoorHost(RequestDelegate model, EgressProxy egress) : IAsy
     private readonly CancellationTokenSource _stopping = new();
     private readonly Lock _gate = new();
     private WebApplication? _application;
+    private HandedOver? _overTcp;
+    private Task _listening = Task.CompletedTask;
 
     /// <summary>What the box may reach at this moment.</summary>
     public AllowList AllowList { get; private set; } = AllowList.Empty;
@@ -57,14 +62,18 @@ internal sealed class DoorHost(RequestDelegate model, EgressProxy egress) : IAsy
         egress.CutDenied();
     }
 
-    /// <param name="tcp">The door over TCP too, where boxes cannot use the socket.</param>
+    /// <param name="tcp">The door over TCP too, where boxes cannot use the socket. Its address need not be there yet.</param>
     /// <param name="forEverybody">The engine makes a socket of its own in the box, with this one's mode but another owner.</param>
-    /// <returns>The port of the door over TCP.</returns>
-    public async Task<int?> StartAsync(string socket, DoorListener? tcp = null, bool forEverybody = false)
+    /// <param name="say">Gets what happens to the address of the door over TCP.</param>
+    public async Task StartAsync(string socket, DoorListener? tcp = null, bool forEverybody = false, Action<string>? say = null)
     {
         var builder = OwnServer.Builder();
         // What comes is passed on by the thread that noticed it, without a way over two queues: nothing here ever waits on a thread.
         builder.Services.Configure<SocketTransportOptions>(options => options.UnsafePreferInlineScheduling = true);
+        if (tcp is not null)
+        {
+            builder.Services.AddSingleton<IConnectionListenerFactory, HandedOver.Listening>();
+        }
         builder.WebHost.ConfigureKestrel(options =>
         {
             options.PassEverything(MostConnections);
@@ -79,8 +88,7 @@ internal sealed class DoorHost(RequestDelegate model, EgressProxy egress) : IAsy
             if (tcp is not null)
             {
                 options.Listen(
-                    tcp.Address,
-                    tcp.Port,
+                    _overTcp = new HandedOver(),
                     listen =>
                     {
                         listen.Protocols = HttpProtocols.Http1;
@@ -103,12 +111,28 @@ internal sealed class DoorHost(RequestDelegate model, EgressProxy egress) : IAsy
         // The relay in the box runs under our own user id; nobody else is to connect. Where it does not, the folder around the
         // socket, which only we may enter, keeps everybody else out.
         File.SetUnixFileMode(socket, (UnixFileMode)(forEverybody ? 0b110_110_110 : 0b110_000_000));
-        return tcp is null ? null : _application.Urls.Select(url => new Uri(url)).First(url => url.Host != "unix" && url.Port > 0).Port;
+        if (tcp is not null)
+        {
+            var listener = new StandingListener(new IPEndPoint(tcp.Address, tcp.Port), clock, say ?? (_ => { }), Take)
+            {
+                AsksForToken = true,
+            };
+            listener.Start();
+            _listening = listener.RunAsync(_stopping.Token);
+        }
     }
 
     public async Task StopAsync()
     {
         await _stopping.CancelAsync();
+        try
+        {
+            await _listening;
+        }
+        catch (OperationCanceledException)
+        {
+            // How listening ends.
+        }
         if (_application is not null)
         {
             await _application.StopAsync();
@@ -122,6 +146,13 @@ internal sealed class DoorHost(RequestDelegate model, EgressProxy egress) : IAsy
         {
             await _application.DisposeAsync();
         }
+        _overTcp?.Dispose();
+    }
+
+    private void Take(Socket socket)
+    {
+        socket.NoDelay = true;
+        _overTcp!.Give(socket);
     }
 
     private async Task DispatchAsync(ConnectionContext connection, ConnectionDelegate next)

@@ -161,7 +161,10 @@ public sealed class GatewayLink : IAsyncDisposable
             _trouble is { } trouble
                 ? $"the gateway died and could not be started again ({trouble})"
                 : "the gateway died before it could tell"
-        );
+        ) with
+        {
+            Door = _order.DoorKind,
+        };
         try
         {
             _launcher.Keep(_order, incomplete);

@@ -30,7 +30,12 @@ public sealed record GatewayOrder(
     string? ModelKind = null,
     string? Login = null,
     IReadOnlyList<string>? Writable = null
-);
+)
+{
+    /// <summary>As receipts tell it.</summary>
+    [JsonIgnore]
+    public string? DoorKind => Listen is null ? null : "tcp";
+}
 
 /// <summary>A line from a front end to its gateway.</summary>
 /// <param name="Do">join, finish or stop; allow to change what the box may reach, or to ask with no entries.</param>

@@ -62,7 +62,7 @@ internal sealed class GatewayParts : IAsyncDisposable
         }
         DoorHost? door = null;
         var egress = new EgressProxy(() => door!.AllowList, sinks, clock, new SystemNetwork(), HostProxy(environment));
-        Door = door = new DoorHost(model, egress);
+        Door = door = new DoorHost(model, egress, clock);
         Door.Allow(order.Allow);
         if (mode is LoginMode.AccessOnly or LoginMode.Full)
         {

@@ -90,10 +90,18 @@ internal sealed class GatewayProcess(
         }
         var token = DoorGuard.NewToken();
         var door = DoorListener.For(IPAddress.Parse(listen), files.DoorPort, new DoorGuard(token, clock));
-        var port = await parts.Door.StartAsync(files.DoorSocket, door, engine.Capabilities.RelaysDoor);
+        var shared = engine.Capabilities.RelaysDoor;
+        await parts.Door.StartAsync(files.DoorSocket, door, shared, words => log($"{clock.GetUtcNow():O} {words}"));
+        if (shared)
+        {
+            // In its virtual machine these files may belong to somebody else than the relay that reads them. The container's folder
+            // around this one keeps everybody else on this machine out, as with the socket.
+            File.SetUnixFileMode(files.Door, (UnixFileMode)0b111_101_101);
+        }
         // The token last: who sees it finds the right port beside it.
-        PrivateFile.Write(files.DoorPort, port!.Value.ToString(CultureInfo.InvariantCulture) + "\n");
-        PrivateFile.Write(files.DoorToken, token);
+        var mode = (UnixFileMode)(shared ? 0b110_100_100 : 0b110_000_000);
+        PrivateFile.Replace(files.DoorPort, Encoding.ASCII.GetBytes(door.Port.ToString(CultureInfo.InvariantCulture) + "\n"), mode);
+        PrivateFile.Replace(files.DoorToken, Encoding.ASCII.GetBytes(token), mode);
     }
 
     /// <summary>The exclusive lease, or null when somebody asked to stop although runs are still on.</summary>
@@ -411,6 +419,7 @@ internal sealed class GatewayProcess(
             ) with
             {
                 Session = parts.RecordSession,
+                Door = order.DoorKind,
             }
             : null;
 

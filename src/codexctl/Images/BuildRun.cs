@@ -7,7 +7,11 @@ namespace Codexctl.Images;
 /// <param name="Problem">Null when it was built.</param>
 /// <param name="Tail">The last lines of the engine's log, where it failed.</param>
 /// <param name="Log">The file with all of the log.</param>
-public sealed record BuildResult(BuildStep Step, string? Problem, string? Tail, string Log, TimeSpan Time);
+public sealed record BuildResult(BuildStep Step, string? Problem, string? Tail, string Log, TimeSpan Time)
+{
+    /// <summary>What went wrong before or beside the engine's build, in words for the person.</summary>
+    public UserError? Cause { get; init; }
+}
 
 /// <summary>Watches one image being built.</summary>
 public interface IBuildView : IDownloadProgress
@@ -93,7 +97,8 @@ public sealed class BuildRun(ImageBuilder builder, string logs, TimeProvider clo
         BuildResult result;
         try
         {
-            await using var file = new StreamWriter(log);
+            // Each line at once: who looks while it goes on sees it, and what a killed program leaves is all there was.
+            await using var file = new StreamWriter(log) { AutoFlush = true };
             await builder.BuildAsync(
                 step,
                 options,
@@ -115,6 +120,14 @@ public sealed class BuildRun(ImageBuilder builder, string logs, TimeProvider clo
         catch (ProcessError error)
         {
             result = Result("could not be built", tail.Count > 0 ? string.Join('\n', tail) : error.Tail);
+        }
+        catch (UserError error)
+        {
+            // A download that failed, an engine that does not answer: the other images are no worse for it.
+            result = Result("could not be built", error.Message) with
+            {
+                Cause = error,
+            };
         }
         view.Ended(result);
         return result;

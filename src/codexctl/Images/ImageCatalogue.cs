@@ -21,6 +21,9 @@ public sealed class ImageCatalogue
 {
     public const string Codex = "codex";
 
+    /// <summary>The name of the image with a Codex that is being tried.</summary>
+    public const string Canary = "codex-canary";
+
     private const string Alpine = "alpine:3.22";
 
     private static readonly ImageRecipe[] s_builtIn =

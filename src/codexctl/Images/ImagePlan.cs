@@ -23,8 +23,8 @@ public sealed record BuildStep(ImageRecipe Recipe, string? Base, bool Whole, boo
 
 /// <summary>What a build does. Pure: what is wanted and what is there give the steps.</summary>
 /// <param name="Steps">Each after those that it needs.</param>
-/// <param name="Skipped">What is left as it is, and why.</param>
-public sealed record ImagePlan(IReadOnlyList<BuildStep> Steps, IReadOnlyList<(string Name, string Why)> Skipped)
+/// <param name="Skipped">What is left as it is, and why; whether codexctl built it.</param>
+public sealed record ImagePlan(IReadOnlyList<BuildStep> Steps, IReadOnlyList<(string Name, string Why, bool IsOurs)> Skipped)
 {
     /// <param name="wanted">Names of recipes.</param>
     /// <param name="there">The images that exist, by name; must hold all of the catalogue that exist.</param>
@@ -40,7 +40,7 @@ public sealed record ImagePlan(IReadOnlyList<BuildStep> Steps, IReadOnlyList<(st
     )
     {
         var steps = new List<BuildStep>();
-        var skipped = new List<(string, string)>();
+        var skipped = new List<(string, string, bool)>();
         var done = new HashSet<string>(StringComparer.Ordinal);
         foreach (var name in wanted)
         {
@@ -102,7 +102,7 @@ public sealed record ImagePlan(IReadOnlyList<BuildStep> Steps, IReadOnlyList<(st
                 done.Add(recipe.Name);
                 if (why is not null)
                 {
-                    skipped.Add((recipe.Name, why));
+                    skipped.Add((recipe.Name, why, state is not ImageState.Foreign));
                 }
             }
 

@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Codexctl.Engines;
 
 namespace Codexctl.Images;
@@ -10,8 +11,14 @@ public enum StockKind
     /// <summary>A newer image took its name.</summary>
     Replaced,
 
-    /// <summary>Has only a tag with a time.</summary>
+    /// <summary>Has a tag with a time (`build --snapshot`).</summary>
     Snapshot,
+
+    /// <summary>Of a trial that was killed (`codex upgrade`).</summary>
+    LeftOver,
+
+    /// <summary>A name that the person gave it.</summary>
+    Tagged,
 }
 
 /// <summary>One image that codexctl built; one with several names is several of these.</summary>
@@ -21,7 +28,7 @@ public enum StockKind
 public sealed record StockedImage(string Reference, string Name, StockKind Kind, ImageInfo Info, IReadOnlyList<string> UsedBy);
 
 /// <summary>The images that codexctl built, and who uses them.</summary>
-public sealed record ImageStock(IReadOnlyList<StockedImage> Images)
+public sealed partial record ImageStock(IReadOnlyList<StockedImage> Images)
 {
     public static async Task<ImageStock> LoadAsync(IImageEngine engine, CancellationToken cancel) =>
         From(await engine.ListImagesAsync(ImageLabels.Name, cancel), await engine.ListAsync(cancel));
@@ -40,7 +47,8 @@ public sealed record ImageStock(IReadOnlyList<StockedImage> Images)
     public StockedImage Find(string name)
     {
         var image =
-            Images.FirstOrDefault(image => image.Reference == name || image.Reference == name + ":latest")
+            Images.FirstOrDefault(image => image.Reference == name)
+            ?? Images.FirstOrDefault(image => Bare(image.Reference) == name || Bare(image.Reference) == name + ":latest")
             ?? Images.FirstOrDefault(image => IsShortId(image.Info.Id, name))
             ?? throw new UserError(
                 $"codexctl built no image {name}.",
@@ -58,14 +66,15 @@ public sealed record ImageStock(IReadOnlyList<StockedImage> Images)
             );
     }
 
-    /// <summary>Replaced images and snapshots, but for those in use and the newest of each name.</summary>
+    /// <summary>Replaced images, snapshots and what was left over, but for those in use and the newest of each name. Names that a person gave stay.</summary>
     /// <param name="keep">How many of each name stay.</param>
     public IReadOnlyList<StockedImage> Prunable(int keep) =>
         [
             .. Images
-                .Where(image => image.Kind != StockKind.Named)
+                .Where(image => image.Kind is StockKind.Replaced or StockKind.Snapshot)
                 .GroupBy(image => image.Name, StringComparer.Ordinal)
                 .SelectMany(group => group.OrderByDescending(image => image.Info.Created).Skip(keep))
+                .Concat(Images.Where(image => image.Kind == StockKind.LeftOver))
                 .Where(image => image.UsedBy.Count == 0 || Images.Any(other => other != image && other.Info.Id == image.Info.Id)),
         ];
 
@@ -81,17 +90,30 @@ public sealed record ImageStock(IReadOnlyList<StockedImage> Images)
             .ToList();
         return image.Tags.Count == 0
             ? [new StockedImage(image.Id, name, StockKind.Replaced, image, users)]
-            : image.Tags.Select(tag => new StockedImage(
-                tag,
-                name,
-                // Podman puts the name of its own registry in front.
-                tag.EndsWith($"{name}:latest", StringComparison.Ordinal)
-                    ? StockKind.Named
-                    : StockKind.Snapshot,
-                image,
-                users
-            ));
+            : image.Tags.Select(tag => new StockedImage(tag, name, KindOf(Bare(tag), name), image, users));
     }
+
+    private static StockKind KindOf(string tag, string name) =>
+        tag == $"{name}:latest" ? StockKind.Named
+        : tag == $"{ImageCatalogue.Canary}:latest" ? StockKind.LeftOver
+        : tag.StartsWith($"{name}:", StringComparison.Ordinal) && Time().IsMatch(tag[(name.Length + 1)..]) ? StockKind.Snapshot
+        : StockKind.Tagged;
+
+    /// <summary>Podman puts `localhost/` in front of names, Apple's engine its default registry.</summary>
+    private static string Bare(string reference)
+    {
+        foreach (var prefix in (string[])["localhost/", "docker.io/library/"])
+        {
+            if (reference.StartsWith(prefix, StringComparison.Ordinal))
+            {
+                return reference[prefix.Length..];
+            }
+        }
+        return reference;
+    }
+
+    [GeneratedRegex("^[0-9]{8}T[0-9]{6}Z\\z", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Time();
 
     private static bool IsShortId(string id, string given) =>
         given.Length >= 6 && (id.StartsWith(given, StringComparison.Ordinal) || id.StartsWith("sha256:" + given, StringComparison.Ordinal));

@@ -1,3 +1,4 @@
+using System.IO.Enumeration;
 using System.Text;
 using System.Text.RegularExpressions;
 
@@ -8,27 +9,21 @@ internal static partial class UserImages
 {
     private const int LargestHashed = 1 << 20;
 
-    /// <exception cref="UserError">A folder's name cannot be an image's, or is the name of a built-in one.</exception>
+    /// <summary>What can be an image's name. A folder of another name (a copy, a backup) is none; asking for it says why.</summary>
+    public static bool IsName(string name) => ImageName().IsMatch(name);
+
+    /// <exception cref="UserError">A folder has the name of a built-in image, or its recipe cannot be read.</exception>
     public static IEnumerable<ImageRecipe> Find(string folder, IReadOnlyList<string> taken)
     {
         var folders = Directory
             .EnumerateDirectories(folder)
-            .Where(path => File.Exists(Path.Combine(path, "Dockerfile")))
+            .Where(path => IsName(Path.GetFileName(path)) && File.Exists(Path.Combine(path, "Dockerfile")))
             .Order(StringComparer.Ordinal)
             .ToList();
         var names = folders.Select(path => Path.GetFileName(path)).Concat(taken).ToHashSet(StringComparer.Ordinal);
         foreach (var path in folders)
         {
             var name = Path.GetFileName(path);
-            if (!ImageName().IsMatch(name))
-            {
-                throw new UserError(
-                    $"'{name}' cannot be the name of an image.",
-                    $"{path} holds a Dockerfile, so its name would be one. Names are small letters and digits, with '.', '_' and '-' between.",
-                    "Rename the folder.",
-                    ExitCodes.Usage
-                );
-            }
             if (taken.Contains(name, StringComparer.Ordinal))
             {
                 throw new UserError(
@@ -38,8 +33,20 @@ internal static partial class UserImages
                     ExitCodes.Usage
                 );
             }
-            var text = File.ReadAllText(Path.Combine(path, "Dockerfile"));
+            var text = Read(Path.Combine(path, "Dockerfile"));
             yield return new ImageRecipe(name, $"Yours: {path}", null, [.. Sources(text).Where(names.Contains)]) { Folder = path };
+        }
+    }
+
+    private static string Read(string recipe)
+    {
+        try
+        {
+            return File.ReadAllText(recipe);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new UserError($"{recipe} cannot be read.", error.Message, "Make it readable, or move its folder elsewhere.");
         }
     }
 
@@ -69,7 +76,11 @@ internal static partial class UserImages
                     }
                     break;
                 case "COPY":
-                    Add(words.FirstOrDefault(word => word.StartsWith("--from=", StringComparison.Ordinal))?["--from=".Length..]);
+                case "RUN":
+                    foreach (var word in words.Skip(1).TakeWhile(word => word.StartsWith("--", StringComparison.Ordinal)))
+                    {
+                        Add(From().Match(word) is { Success: true } match ? match.Groups["image"].Value : null);
+                    }
                     break;
             }
         }
@@ -77,7 +88,8 @@ internal static partial class UserImages
 
         void Add(string? image)
         {
-            if (image is null || stages.Contains(image))
+            // A number is one of its own stages.
+            if (image is null || stages.Contains(image) || image.All(char.IsAsciiDigit))
             {
                 return;
             }
@@ -90,22 +102,45 @@ internal static partial class UserImages
     /// <summary>All files of a context, for its hash. Of big ones size and date must do: the hash is wanted at each new container.</summary>
     public static IEnumerable<(string Path, byte[] Content)> Content(string folder)
     {
-        var options = new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.None };
-        foreach (var path in Directory.EnumerateFiles(folder, "*", options).Order(StringComparer.Ordinal))
+        // A link counts as itself, as builders take it: it may lead anywhere, also to where it is.
+        var files = new FileSystemEnumerable<string>(
+            folder,
+            (ref FileSystemEntry entry) => entry.ToFullPath(),
+            new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.None }
+        )
+        {
+            ShouldIncludePredicate = (ref FileSystemEntry entry) => !entry.IsDirectory || IsLink(ref entry),
+            ShouldRecursePredicate = (ref FileSystemEntry entry) => !IsLink(ref entry) && entry.FileName is not ".git",
+        };
+        foreach (var path in files.Order(StringComparer.Ordinal))
         {
             var name = Path.GetRelativePath(folder, path);
             var file = new FileInfo(path);
-            if (name.Split('/').Contains(".git", StringComparer.Ordinal))
-            {
-                continue;
-            }
             var content =
                 file.LinkTarget is { } target ? Encoding.UTF8.GetBytes(target)
-                : file.Length <= LargestHashed ? File.ReadAllBytes(path)
+                : file.Length <= LargestHashed ? Bytes(path)
                 : Encoding.UTF8.GetBytes($"{file.Length} {file.LastWriteTimeUtc.Ticks}");
             yield return ($"{name} {(OperatingSystem.IsWindows() ? 0 : (int)file.UnixFileMode)}", content);
         }
     }
+
+    private static bool IsLink(ref FileSystemEntry entry) => entry.Attributes.HasFlag(FileAttributes.ReparsePoint);
+
+    /// <summary>What cannot be read, the builder will say when it comes to that.</summary>
+    private static byte[] Bytes(string path)
+    {
+        try
+        {
+            return File.ReadAllBytes(path);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
+    }
+
+    [GeneratedRegex("^--(?:from=|mount=(?:.*,)?from=)(?<image>[^,]+)", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex From();
 
     [GeneratedRegex("^[a-z0-9]+(?:[._-][a-z0-9]+)*\\z", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
     private static partial Regex ImageName();
@@ -116,6 +151,6 @@ internal static partial class UserImages
     [GeneratedRegex(@"\\[ \t]*\r?\n", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Continued();
 
-    [GeneratedRegex(@"\$(?:\{(?<name>\w+)(?::-(?<default>[^}]*))?\}|(?<name>\w+))", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"\$(?:\{(?<name>\w+)(?::?-(?<default>[^}]*))?\}|(?<name>\w+))", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Variable();
 }

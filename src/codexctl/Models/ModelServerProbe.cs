@@ -163,7 +163,15 @@ public sealed class ModelServerProbe : IDisposable
         var described = new List<LocalModel>();
         foreach (var model in await ListAsync(server, cancel))
         {
-            described.Add(await DescribeAsync(server, model, cancel));
+            try
+            {
+                described.Add(await DescribeAsync(server, model, cancel));
+            }
+            catch (UnusableModelException)
+            {
+                // A damaged one, or one that was just removed, must not hide the others.
+                described.Add(model);
+            }
         }
         return described;
     }
@@ -220,7 +228,7 @@ public sealed class ModelServerProbe : IDisposable
         using var answer = await PostAsync(server, "/api/show", $$"""{"model":{{Quote(model.Name)}}}""", limit.Token);
         if (answer.StatusCode != HttpStatusCode.OK)
         {
-            throw new HttpRequestException($"{server.KindName} answers {(int)answer.StatusCode} to /api/show for {model.Name}.");
+            throw new UnusableModelException($"{server.KindName} answers {(int)answer.StatusCode} to /api/show for {model.Name}.");
         }
         var show =
             await ReadAsync(answer, limit.Token) ?? throw new HttpRequestException($"{server.KindName} answers /api/show with no JSON.");
@@ -334,6 +342,9 @@ public sealed class ModelServerProbe : IDisposable
     private static bool Equal(string? one, string? other) => one is not null && string.Equals(one, other, StringComparison.Ordinal);
 
     private static string Quote(string text) => $"\"{JsonEncodedText.Encode(text)}\"";
+
+    /// <summary>The server answers, and says that it cannot tell about this model.</summary>
+    private sealed class UnusableModelException(string message) : HttpRequestException(message);
 
     /// <summary>Cancelled by the caller or by the clock, whichever is first.</summary>
     private sealed class LinkedLimit : IDisposable

@@ -26,7 +26,10 @@ public static class BoxEnvironment
             ["LOGNAME"] = "coder",
             ["SHELL"] = "/bin/bash",
             ["LANG"] = "C.UTF-8",
-            ["CODEX_HOME"] = login is null && !signsIn ? Box.LocalCodexHome : Box.OnlineCodexHome,
+            ["CODEX_HOME"] =
+                signsIn ? Box.SignInCodexHome
+                : login is null ? Box.LocalCodexHome
+                : Box.OnlineCodexHome,
         };
         foreach (var name in _fromHost)
         {
@@ -39,6 +42,7 @@ public static class BoxEnvironment
         {
             // The host renews the tokens for all boxes: the refresh token is good for one use.
             variables[TokenRefresher.AddressVariable] = $"http://127.0.0.1:{Box.ModelPort}{BoxLogin.TokenPath}";
+            variables[TokenRefresher.RevokeVariable] = $"http://127.0.0.1:{Box.ModelPort}{BoxLogin.RevokePath}";
         }
         if (network == BoxNetwork.None)
         {

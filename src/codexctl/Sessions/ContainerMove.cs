@@ -69,6 +69,14 @@ public sealed class ContainerMove(SessionServices services, IMovingEngine engine
     private async Task ClearAsync(string name, CancellationToken cancel)
     {
         var left = await engine.InspectAsync([name + New, name + Old], cancel);
+        if (left.FirstOrDefault(one => !one.IsOurs) is { } foreign)
+        {
+            throw new UserError(
+                $"The name {foreign.Name} is taken by a container that is not codexctl's.",
+                $"An upgrade of {name} needs it for a moment.",
+                $"Rename that container: {engine.Name} rename {foreign.Name} NAME"
+            );
+        }
         if (left.Count == 2)
         {
             // Killed between the renames, and a run made a fresh one since: which sessions are wanted, only the person knows.
@@ -146,7 +154,15 @@ public sealed class ContainerMove(SessionServices services, IMovingEngine engine
             await engine.RemoveAsync(name + New, force: true);
             throw new UserError(ExchangeFailed, error.Message, "The old one is as it was. Try again.");
         }
-        await engine.RemoveAsync(name + Old, force: true);
+        try
+        {
+            await engine.RemoveAsync(name + Old, force: true);
+        }
+        catch (Exception error) when (error is ProcessError or UserError)
+        {
+            // The exchange is done; the next one clears it away.
+            services.Say($"the old container could not be removed ({error.Message}): {engine.Name} rm {name}{Old}");
+        }
     }
 }
 

@@ -9,7 +9,8 @@ namespace Codexctl.Sessions;
 /// A run that is ready: the container is up, its gateway knows of us, and our lease keeps both. Disposed without a finish
 /// (an error, Ctrl-C before the command), it counts as ended by force.
 /// </summary>
-/// <param name="doorIsNew">The container was made for this run, and its door is a socket that nobody has tried yet.</param>
+/// <param name="isNew">The container was made for this run, and nobody has tried its door yet.</param>
+/// <param name="overTcp">The container's door is a TCP port.</param>
 /// <param name="stopAlone">Stops the container when no gateway is there to do it; gets the reason that is known.</param>
 public sealed class Session(
     IContainerEngine engine,
@@ -18,7 +19,8 @@ public sealed class Session(
     string name,
     FileLock lease,
     GatewayLink link,
-    bool doorIsNew,
+    bool isNew,
+    bool overTcp,
     Func<string?, Task> stopAlone
 ) : IAsyncDisposable
 {
@@ -30,15 +32,21 @@ public sealed class Session(
     /// <summary>What the person should know, after the finish.</summary>
     public string? Notice { get; private set; }
 
-    /// <summary>The container was made for this run, so nothing is lost with it, and its door is a socket.</summary>
-    public bool DoorIsNew { get; } = doorIsNew;
+    /// <summary>The container was made for this run, so nothing is lost with it.</summary>
+    public bool IsNew { get; } = isNew;
+
+    /// <summary>Its door is a TCP port, not a socket.</summary>
+    public bool IsOverTcp { get; } = overTcp;
 
     /// <summary>
     /// Whether a command that ended with <see cref="Box.DoorSilent"/> was never run, because the door has not answered since the box
     /// was started. Once it has, nothing in the box can bring this about again.
     /// </summary>
-    public async Task<bool> DoorIsSilentAsync() =>
-        (await CaptureAsync(["true"], TimeSpan.FromMinutes(1), CancellationToken.None)).ExitCode == Box.DoorSilent;
+    public async Task<bool> DoorIsSilentAsync() => await TryDoorAsync(CancellationToken.None) == Box.DoorSilent;
+
+    /// <summary>The exit code of a command that does nothing, before which the door is tried.</summary>
+    public async Task<int> TryDoorAsync(CancellationToken cancel) =>
+        (await CaptureAsync(["true"], TimeSpan.FromMinutes(1), cancel)).ExitCode;
 
     /// <summary>Hands the terminal (or the pipes) to a command; returns its exit code.</summary>
     public async Task<int> AttachAsync(IReadOnlyList<string> command, bool terminal, bool root = false)

@@ -47,16 +47,19 @@ public sealed class SessionRunner(SessionServices services)
 {
     private const int TriesForAName = 5;
     private static readonly TimeSpan _instant = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan _pause = TimeSpan.FromMilliseconds(200);
 
     private string EngineName => services.Engine.Name;
 
     /// <summary>The whole of `run`: make ready, attach, finish.</summary>
     public async Task<SessionResult> RunAsync(RunRequest request, CancellationToken cancel)
     {
+        RunRequest? next;
         await using (var session = await OpenAsync(request, cancel))
         {
             var code = await session.AttachAsync(request.Command, request.Terminal);
-            if (code != Box.DoorSilent || !await session.DoorIsSilentAsync())
+            next = await WithAnotherDoorAsync(request, session, code, cancel);
+            if (next is null)
             {
                 var receipt = await session.FinishAsync(CancellationToken.None);
                 if (session.Notice is { } notice)
@@ -65,23 +68,73 @@ public sealed class SessionRunner(SessionServices services)
                 }
                 return new SessionResult(code, session.Container, receipt);
             }
-            await session.FinishAsync(CancellationToken.None);
-            if (!session.DoorIsNew || !services.Engine.Door.HasTcp || services.Strict)
-            {
-                await RemoveNewAsync(session, cancel);
-                throw DoorSilent(session);
-            }
-            services.Say($"the door of {session.Container} did not answer from inside: trying the door over TCP.");
-            await RemoveNewAsync(session, cancel);
         }
-        // With `code` the command was never run, so it is not run twice.
-        return await RunAsync(request with { SocketFailure = "The socket did not answer from inside the box" }, cancel);
+        // The command was never run, so it is not run twice.
+        return await RunAsync(next, cancel);
+    }
+
+    /// <summary>As <see cref="OpenAsync"/>, for commands that cannot be begun twice: the door of a new box is tried by one that does nothing.</summary>
+    public async Task<Session> OpenTriedAsync(RunRequest request, CancellationToken cancel)
+    {
+        var session = await OpenAsync(request, cancel);
+        try
+        {
+            if (
+                !session.IsNew
+                || !services.Engine.Door.HasTcp
+                || await WithAnotherDoorAsync(request, session, await session.TryDoorAsync(cancel), cancel) is not { } next
+            )
+            {
+                return session;
+            }
+            request = next;
+        }
+        catch
+        {
+            await session.DisposeAsync();
+            throw;
+        }
+        await session.DisposeAsync();
+        return await OpenTriedAsync(request, cancel);
+    }
+
+    /// <summary>A command of `exec` and `su-exec`; its exit code.</summary>
+    /// <exception cref="UserError">The door of the box has been silent since its start, and nothing was run.</exception>
+    public async Task<int> ExecAsync(Session session, IReadOnlyList<string> command, bool terminal, bool root)
+    {
+        var code = await session.AttachAsync(command, terminal, root);
+        return code == Box.DoorSilent && await session.DoorIsSilentAsync() ? throw DoorSilent(session) : code;
+    }
+
+    /// <summary>After a first command that ended with this code: whether its box needs another door. The session is over then.</summary>
+    /// <returns>The request for the same with a door over TCP; null when the code is the command's own.</returns>
+    /// <exception cref="UserError">There is no other door, or it may not be used.</exception>
+    private async Task<RunRequest?> WithAnotherDoorAsync(RunRequest request, Session session, int code, CancellationToken cancel)
+    {
+        if (code != 0 && session is { IsNew: true, IsOverTcp: true } && await EndedByItselfAsync(session, code) is { } ended)
+        {
+            await session.FinishAsync(CancellationToken.None);
+            await RemoveNewAsync(session, cancel);
+            throw ended;
+        }
+        if (code != Box.DoorSilent || !await session.DoorIsSilentAsync())
+        {
+            return null;
+        }
+        await session.FinishAsync(CancellationToken.None);
+        await RemoveNewAsync(session, cancel);
+        if (session is not { IsNew: true, IsOverTcp: false } || !services.Engine.Door.HasTcp || services.Strict)
+        {
+            throw DoorSilent(session);
+        }
+        services.Say($"the door of {session.Container} did not answer from inside: trying the door over TCP.");
+        return request with { SocketFailure = "The socket did not answer from inside the box" };
     }
 
     /// <summary>A container whose door never answered has run nothing yet; the next one of that name is to get another door.</summary>
     private async Task RemoveNewAsync(Session session, CancellationToken cancel)
     {
-        if (!session.DoorIsNew)
+        if (!session.IsNew)
         {
             return;
         }
@@ -96,14 +149,44 @@ public sealed class SessionRunner(SessionServices services)
         }
     }
 
+    /// <summary>
+    /// Process 1 of a box whose door is over TCP ends at once where it cannot close the network: no weaker box instead. Null while the
+    /// box runs, so that the code was the command's.
+    /// </summary>
+    private async Task<UserError?> EndedByItselfAsync(Session session, int code)
+    {
+        var found = await services.Engine.InspectAsync([session.Container], CancellationToken.None);
+        // An engine may tell of the end a moment after it broke off what was waiting inside.
+        for (var looks = 0; looks < 5 && found is [{ State: ContainerState.Running }] && code is ExitCodes.BeforeCommand or > 128; looks++)
+        {
+            await Task.Delay(_pause, services.Clock);
+            found = await services.Engine.InspectAsync([session.Container], CancellationToken.None);
+        }
+        // Only with its own words: a box that somebody stopped has none, and may hold what its command did.
+        return
+            found is [{ State: ContainerState.Stopped }]
+            && await services.Engine.LastWordsAsync(session.Container) is { } words
+            && words.StartsWith("codexctl-init", StringComparison.Ordinal)
+            ? new UserError(
+                $"The box {session.Container} ended before anything was run in it.",
+                words,
+                "Use another engine (--engine). A box with a door over TCP starts only where its network can be closed; --network full asks for an open one.",
+                ExitCodes.BeforeCommand
+            )
+            : null;
+    }
+
     private UserError DoorSilent(Session session) =>
         new(
             $"The door of the box {session.Container} does not answer, so nothing was run in it.",
-            services.Strict && session.DoorIsNew
-                ? "The gateway's socket cannot be reached from inside. A door over TCP could be tried, but the setting `strict` refuses it."
+            session.IsOverTcp
+                    ? "Neither the gateway's socket nor its TCP port can be reached from inside; a firewall of this machine may be in between."
+                : services.Strict && session.IsNew && services.Engine.Door.HasTcp
+                    ? "The gateway's socket cannot be reached from inside. A door over TCP could be tried, but the setting `strict` refuses it."
                 : "The gateway cannot be reached from inside.",
-            session.DoorIsNew
-                ? "Use another engine (--engine)" + (services.Strict ? ", or allow the door over TCP: CODEXCTL_STRICT=false" : "")
+            session.IsNew
+                ? "Use another engine (--engine)"
+                    + (services.Strict && services.Engine.Door.HasTcp ? ", or allow the door over TCP: CODEXCTL_STRICT=false" : "")
                 : $"Look at the engine's settings for shared folders; or make the container anew: codexctl rm --name {session.Container}",
             ExitCodes.BeforeCommand
         );
@@ -123,6 +206,15 @@ public sealed class SessionRunner(SessionServices services)
                 $"The box {plan.Name} would need a door over TCP, and the setting `strict` refuses that.",
                 string.Join('\n', EngineDoor.LostWithTcp.Prepend(why is null ? "It was made with one." : why + ".")),
                 "Use another engine (--engine), or allow it: CODEXCTL_STRICT=false",
+                ExitCodes.BeforeCommand
+            );
+        }
+        if (request is { User.UserId: 0, Network: BoxNetwork.None })
+        {
+            throw new UserError(
+                $"The box {plan.Name} would need a door over TCP, and root cannot have one.",
+                $"{(why is null ? "It was made with one" : why)}. Its commands would run as its root, who owns the files by which it is entered, and could so open its packet filter.",
+                "Run codexctl as an ordinary user, or use another engine (--engine).",
                 ExitCodes.BeforeCommand
             );
         }
@@ -174,7 +266,7 @@ public sealed class SessionRunner(SessionServices services)
             try
             {
                 var link = await services.Gateways.OpenAsync(order, name, cancel);
-                return NewSession(request, order, name, lease, link, doorIsNew: false);
+                return NewSession(request, order, name, lease, link, isNew: false);
             }
             catch (ContainerClosingException)
             {
@@ -361,8 +453,18 @@ public sealed class SessionRunner(SessionServices services)
             ExitCodes.BeforeCommand
         );
 
-    private Session NewSession(RunRequest request, GatewayOrder order, string name, FileLock lease, GatewayLink link, bool doorIsNew) =>
-        new(services.Engine, request, order.Container, name, lease, link, doorIsNew, problem => StopAloneAsync(order, problem));
+    private Session NewSession(RunRequest request, GatewayOrder order, string name, FileLock lease, GatewayLink link, bool isNew) =>
+        new(
+            services.Engine,
+            request,
+            order.Container,
+            name,
+            lease,
+            link,
+            isNew,
+            order.Listen is not null,
+            problem => StopAloneAsync(order, problem)
+        );
 
     private static string NewSession() => Guid.NewGuid().ToString("N")[..12];
 
@@ -511,7 +613,7 @@ public sealed class SessionRunner(SessionServices services)
                 await link.DisposeAsync();
                 throw;
             }
-            return NewSession(request, order, session, lease, link, plan.Create && door is null);
+            return NewSession(request, order, session, lease, link, plan.Create);
         }
         catch
         {

@@ -34,7 +34,7 @@ public sealed class SignIn(IContainerEngine engine, SessionRunner runs, LoginVau
                 Allow = [issuer is null ? Issuer : $"{issuer.Address.Host}:{issuer.Address.Port}"],
                 Command = Command(issuer),
             };
-            await using var session = await runs.OpenAsync(login, cancel);
+            await using var session = await runs.OpenTriedAsync(login, cancel);
             var code = await session.AttachAsync(login.Command, login.Terminal);
             if (code == 0)
             {
@@ -65,7 +65,9 @@ public sealed class SignIn(IContainerEngine engine, SessionRunner runs, LoginVau
 
     private async Task<AuthDocument> FoundAsync(string container, CancellationToken cancel)
     {
-        var bytes = await new BoxLogin(engine, container).ReadAsync(cancel) ?? throw NotWhole("it wrote no auth.json");
+        var bytes =
+            await new BoxLogin(engine, container, files: null, Box.SignInCodexHome + "/auth.json").ReadAsync(cancel)
+            ?? throw NotWhole("it wrote no auth.json");
         var login = AuthDocument.TryParse(bytes, out var problem) ?? throw NotWhole(problem!);
         return
             login.Kind == LoginKind.ApiKey

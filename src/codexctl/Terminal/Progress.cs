@@ -15,7 +15,8 @@ public sealed class Progress(Terminal terminal, string title, TimeProvider clock
     private bool _ended;
 
     /// <summary>Shows what is being done now.</summary>
-    public void Report(string detail)
+    /// <param name="wait">False for what must be seen however quickly it follows the last redraw.</param>
+    public void Report(string detail, bool wait = true)
     {
         lock (_gate)
         {
@@ -28,7 +29,7 @@ public sealed class Progress(Terminal terminal, string title, TimeProvider clock
                 _any = true;
                 return;
             }
-            if (_any && clock.GetElapsedTime(_drawn) < _pace)
+            if (wait && _any && clock.GetElapsedTime(_drawn) < _pace)
             {
                 return;
             }

@@ -76,6 +76,7 @@ internal sealed class CreateCommand(Emulator emulator, ParsedCommand command)
         var process = Process(info);
         var mounts = request.Mounts.Select(mount => Mounts.Locate(mount, Environment.CurrentDirectory)).ToList();
         CheckNetworks(request);
+        CheckOwners(mounts);
 
         using (emulator.Store.Lock())
         {
@@ -120,6 +121,25 @@ internal sealed class CreateCommand(Emulator emulator, ParsedCommand command)
     }
 
     private static bool IsSocket(MountSpec mount) => mount.Kind == MountKind.Virtiofs && Libc.IsSocket(mount.Source);
+
+    /// <summary>
+    /// With UID0 every folder must look root-owned inside. The ids of files cannot be changed here, but the caller can live in a user
+    /// namespace whose ids are root's outside; what does not look so is refused rather than shown otherwise.
+    /// </summary>
+    private void CheckOwners(List<MountSpec> mounts)
+    {
+        if (!emulator.Settings.RootOwnedMounts)
+        {
+            return;
+        }
+        foreach (var mount in mounts.Where(mount => mount.Kind == MountKind.Virtiofs && !IsSocket(mount)))
+        {
+            if (Libc.OwnerOutside(mount.Source) != 0)
+            {
+                throw new ContainerException($"UID0: {mount.Source} does not look root-owned outside of the caller's user namespace", 70);
+            }
+        }
+    }
 
     private void CheckPlatform()
     {
@@ -188,7 +208,13 @@ internal sealed class CreateCommand(Emulator emulator, ParsedCommand command)
         arguments.AddRange(flags.Where(flag => command.Has(flag.Key)).Select(flag => flag.Value));
         foreach (var option in (string[])["--cap-add", "--cap-drop"])
         {
-            arguments.AddRange(command.All(option).SelectMany(value => (string[])[option, Capabilities.Normalise(value)]));
+            arguments.AddRange(
+                command
+                    .All(option)
+                    .Select(Capabilities.Normalise)
+                    .Where(value => value != "CAP_NET_ADMIN" || !emulator.Settings.NoPacketFilter)
+                    .SelectMany(value => (string[])[option, value])
+            );
         }
         foreach (var variable in ProcessOptions.Environment(command))
         {

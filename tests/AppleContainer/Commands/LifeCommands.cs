@@ -55,6 +55,8 @@ internal sealed class LifeCommands(Emulator emulator, ParsedCommand command)
         }
         if (!entry.Running)
         {
+            // One that ended by itself had nobody who saw it.
+            emulator.Vmnet.Release(entry);
             return null;
         }
         if (entry.Pseudo)
@@ -88,6 +90,7 @@ internal sealed class LifeCommands(Emulator emulator, ParsedCommand command)
             after.Hidden.Remove("stopping");
             emulator.Containers.Save(after);
         }
+        emulator.Vmnet.Release(entry);
         return null;
     }
 
@@ -116,6 +119,7 @@ internal sealed class LifeCommands(Emulator emulator, ParsedCommand command)
             return $"internalError: \"failed to delete container\" (cause: \"invalidState: \"container {id} is {entry.State} and can not be deleted\"\")";
         }
         emulator.Containers.Delete(entry);
+        emulator.Vmnet.Release(entry);
         return null;
     }
 

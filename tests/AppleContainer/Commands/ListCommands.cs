@@ -9,10 +9,10 @@ internal sealed class ListCommands(Emulator emulator, ParsedCommand command)
 
     private int List()
     {
-        var entries = emulator.Containers.All().Where(entry => command.Has("--all") || entry.Running).ToList();
+        var entries = emulator.Containers.All().Where(entry => command.Has("--all") || entry.Running || IsOldJson).ToList();
         string[] header = emulator.Profile.NestedJson
             ? ["ID", "IMAGE", "OS", "ARCH", "STATE", "IP", "CPUS", "MEMORY", "STARTED"]
-            : ["ID", "IMAGE", "OS", "ARCH", "STATE", "ADDR", "CPUS", "MEMORY", "STARTED"];
+            : ["ID", "IMAGE", "OS", "ARCH", "STATE", "ADDR", "CPUS", "MEMORY", .. emulator.Profile.Has08Json ? (string[])["STARTED"] : []];
         return Emulator.PrintList(
             command,
             entries.Select(entry => Containers.Shape(emulator.Profile, entry)),
@@ -21,6 +21,9 @@ internal sealed class ListCommands(Emulator emulator, ParsedCommand command)
             entries.Select(entry => entry.Id)
         );
     }
+
+    /// <summary>Before 0.8 the JSON told of all, whatever was asked.</summary>
+    private bool IsOldJson => !emulator.Profile.Has08Json && command.Value("--format") == "json";
 
     private string[] Row(ContainerEntry entry)
     {
@@ -36,10 +39,10 @@ internal sealed class ListCommands(Emulator emulator, ParsedCommand command)
             "linux",
             configuration["platform"]!["architecture"]!.GetValue<string>(),
             entry.State,
-            address,
+            emulator.Profile.Has08Json ? address : address.Split('/')[0],
             configuration["resources"]!["cpus"]!.ToString(),
             $"{configuration["resources"]!["memoryInBytes"]!.GetValue<long>() / (1024 * 1024)} MB",
-            entry.Started is { } started ? AppleJson.Date(started) : "",
+            .. !emulator.Profile.Has08Json ? Array.Empty<string>() : [entry.Started is { } started ? AppleJson.Date(started) : ""],
         ];
     }
 

@@ -46,9 +46,28 @@ internal sealed class NetworkCommands(Emulator emulator, ParsedCommand command)
         };
     }
 
+    /// <summary>The names that addresses had before 0.8.</summary>
+    public static void Before08(Profile profile, JsonObject addresses)
+    {
+        if (profile.Has08Json)
+        {
+            return;
+        }
+        foreach (
+            var (now, before) in ((string, string)[])[("ipv4Address", "address"), ("ipv4Gateway", "gateway"), ("ipv4Subnet", "address")]
+        )
+        {
+            if (addresses[now] is { } value)
+            {
+                addresses.Remove(now);
+                addresses[before] = value;
+            }
+        }
+    }
+
     private static string Prefix(Emulator emulator, string network) =>
         network == BuiltIn
-            ? "192.168.64"
+            ? emulator.Vmnet.Prefix
             : emulator.Store.Read(Kind, network)?["prefix"]?.GetValue<string>()
                 ?? throw new ContainerException($"network {network} not found");
 
@@ -70,7 +89,11 @@ internal sealed class NetworkCommands(Emulator emulator, ParsedCommand command)
             {
                 throw new ContainerException($"network {name} already exists");
             }
-            var taken = emulator.Store.All(Kind).Select(pair => pair.Value["prefix"]!.GetValue<string>()).Append("192.168.64").ToList();
+            var taken = emulator
+                .Store.All(Kind)
+                .Select(pair => pair.Value["prefix"]!.GetValue<string>())
+                .Append(emulator.Vmnet.Prefix)
+                .ToList();
             var prefix = Enumerable.Range(65, 180).Select(third => $"192.168.{third}").First(candidate => !taken.Contains(candidate));
             if (command.Value("--subnet") is { } subnet)
             {
@@ -177,6 +200,8 @@ internal sealed class NetworkCommands(Emulator emulator, ParsedCommand command)
         var prefix = Prefix(emulator, name);
         if (!emulator.Profile.NestedJson)
         {
+            var status = new JsonObject { ["ipv4Subnet"] = $"{prefix}.0/24", ["ipv4Gateway"] = $"{prefix}.1" };
+            Before08(emulator.Profile, status);
             return new JsonObject
             {
                 ["id"] = name,
@@ -187,7 +212,7 @@ internal sealed class NetworkCommands(Emulator emulator, ParsedCommand command)
                     ["mode"] = record["mode"]!.DeepClone(),
                     ["labels"] = record["labels"]!.DeepClone(),
                 },
-                ["status"] = new JsonObject { ["ipv4Subnet"] = $"{prefix}.0/24", ["ipv4Gateway"] = $"{prefix}.1" },
+                ["status"] = status,
             };
         }
         return new JsonObject

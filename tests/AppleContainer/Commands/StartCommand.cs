@@ -79,6 +79,7 @@ internal sealed class StartCommand(Emulator emulator)
     {
         foreach (var source in Texts(entry, "sources"))
         {
+            // Since 0.12. What earlier releases do about it is not known, so they refuse as well.
             if (!Path.Exists(source))
             {
                 throw new ContainerException($"mount source path '{source}' does not exist");
@@ -108,6 +109,7 @@ internal sealed class StartCommand(Emulator emulator)
             entry.Hidden.Remove("stopping");
             entry.Hidden["networks"] = Addresses(entry);
             emulator.Containers.Save(entry);
+            emulator.Vmnet.Attach(entry);
         }
     }
 

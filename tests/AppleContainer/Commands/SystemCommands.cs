@@ -45,6 +45,10 @@ internal sealed class SystemCommands(Emulator emulator, ParsedCommand command)
                 down == "unregistered" ? "apiserver is not running and not registered with launchd" : "apiserver is not running"
             );
         }
+        else if (!Profile.BareErrors)
+        {
+            Console.Out.WriteLine("apiserver is running");
+        }
         else if (command.Value("--format") is null or "table")
         {
             Emulator.PrintTable([

@@ -161,7 +161,7 @@ internal static partial class Tables
             "system status" => Command(
                 path,
                 "[--prefix <prefix>] [--format <format>] [--debug]",
-                [Text("-p, --prefix", "prefix"), Format(profile)],
+                [Text("-p, --prefix", "prefix"), .. profile.BareErrors ? (Option[])[Format(profile)] : []],
                 []
             ),
             "system version" => Command(path, "[--format <format>] [--debug]", [Format(profile)], [], "0.10"),

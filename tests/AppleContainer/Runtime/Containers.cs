@@ -160,6 +160,7 @@ internal sealed class Containers(Settings settings, Store store, Docker docker)
             {
                 network!.AsObject().Remove(later);
             }
+            NetworkCommands.Before08(profile, network!.AsObject());
         }
         var old = new JsonObject
         {
@@ -167,7 +168,7 @@ internal sealed class Containers(Settings settings, Store store, Docker docker)
             ["status"] = entry.State,
             ["networks"] = networks,
         };
-        if (entry.Started is { } since)
+        if (profile.Has08Json && entry.Started is { } since)
         {
             old["startedDate"] = (since - new DateTimeOffset(2001, 1, 1, 0, 0, 0, TimeSpan.Zero)).TotalSeconds;
         }

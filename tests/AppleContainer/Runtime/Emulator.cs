@@ -13,6 +13,7 @@ internal sealed class Emulator
         Images = new Images(settings, Store, Docker);
         Containers = new Containers(settings, Store, Docker);
         Service = new Service(settings, Store);
+        Vmnet = new Vmnet(settings, Docker);
     }
 
     public Settings Settings { get; }
@@ -28,6 +29,8 @@ internal sealed class Emulator
     public Containers Containers { get; }
 
     public Service Service { get; }
+
+    public Vmnet Vmnet { get; }
 
     public int Run(IReadOnlyList<string> arguments)
     {
@@ -101,6 +104,9 @@ internal sealed class Emulator
             _ when command.Path.StartsWith("image ", StringComparison.Ordinal) => new ImageCommands(this, command).Run(),
             _ when command.Path.StartsWith("network ", StringComparison.Ordinal) => new NetworkCommands(this, command).Run(),
             _ when command.Path.StartsWith("volume ", StringComparison.Ordinal) => new VolumeCommands(this, command).Run(),
+            // No registry asks for a login here, so none is kept.
+            "registry login" or "registry logout" => 0,
+            "registry list" => PrintList(command, [], ["HOSTNAME", "USERNAME", "MODIFIED", "CREATED"], [], []),
             _ when command.Path.StartsWith("system ", StringComparison.Ordinal) => new SystemCommands(this, command).Run(),
             _ => throw NotSupported(),
         };

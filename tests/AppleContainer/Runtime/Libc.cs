@@ -41,6 +41,29 @@ internal static unsafe partial class Libc
         return StatX(currentFolder, path, 0, typeMask, buffer) == 0 && (*(ushort*)(buffer + modeOffset) & fileType) == socketType;
     }
 
+    /// <summary>Who owns the file, links followed, as the machine outside of our user namespace numbers people; -1 for nobody there.</summary>
+    public static long OwnerOutside(string path)
+    {
+        const int currentFolder = -100;
+        const uint userMask = 8;
+        const int userOffset = 20;
+        var buffer = stackalloc byte[256];
+        if (StatX(currentFolder, path, 0, userMask, buffer) != 0)
+        {
+            return -1;
+        }
+        long owner = *(uint*)(buffer + userOffset);
+        foreach (var line in File.ReadLines("/proc/self/uid_map"))
+        {
+            var numbers = line.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(long.Parse).ToArray();
+            if (owner >= numbers[0] && owner < numbers[0] + numbers[2])
+            {
+                return numbers[1] + owner - numbers[0];
+            }
+        }
+        return -1;
+    }
+
     public static bool InputIsTerminal => IsATty(0) == 1;
 
     /// <summary>The original sets this with -i and never takes it back.</summary>

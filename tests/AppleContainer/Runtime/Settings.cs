@@ -57,6 +57,15 @@ internal sealed class Settings
     /// <summary>Sockets reach the container, but nobody answers them.</summary>
     public bool DeadSockets => Get("SOCKETS") == "dead";
 
+    /// <summary>Folders that are mounted look as if root owned them, as on a Mac.</summary>
+    public bool RootOwnedMounts => Get("UID0") == "1";
+
+    /// <summary>The gateway of the network `default` is an address of this machine, while a container on it runs and only then.</summary>
+    public bool RealNetwork => Get("VMNET") == "1";
+
+    /// <summary>The kernel of the virtual machines has no packet filter.</summary>
+    public bool NoPacketFilter => Get("NETFILTER") == "none";
+
     /// <summary>Docker's images that are in the original's store from the beginning.</summary>
     public string[] SeedImages => List("IMAGES");
 

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text.Json.Nodes;
 using Codexctl.EndToEnd.Bubblewrap;
 using Codexctl.EndToEnd.Harness;
+using Codexctl.ModelServers;
 
 namespace Codexctl.EndToEnd.Apple;
 
@@ -177,23 +178,40 @@ public class AppleTests
     [Fact]
     public async Task A_folder_that_looks_root_owned_is_worked_in_as_root_without_capabilities_and_that_is_said_once()
     {
-        await using var scene = await Scene.CreateAsync(Engine.Apple, Person.Ordinary);
-        // As shared folders look in the virtual machine.
-        Machine.Run("chown", "0:0", scene.Work).ExitCode.ShouldBe(0);
+        await using var scene = await Scene.CreateAsync(Engine.Apple, Person.OnMac);
+        scene.Model.Mode = AnswerMode.Tool;
+        const string script =
+            "id -u; stat -c %u /workdir; grep -E '^(Cap|NoNewPrivs)' /proc/self/status; mkdir sub; echo x > sub/made; echo $HOME";
 
-        var first = await scene.RunAsync("run", "--cmd", "sh", "-c", "id -u; grep Cap /proc/self/status; echo x > made; echo $HOME");
+        var first = await scene.RunAsync("run", "--cmd", "sh", "-c", script);
 
         first.ExitCode.ShouldBe(0, first.ToString());
-        first.Output.ShouldStartWith("0\n");
+        first.Output.ShouldStartWith("0\n0\n");
         foreach (var set in (string[])["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"])
         {
             first.Output.ShouldContain($"{set}:\t0000000000000000");
         }
+        first.Output.ShouldContain("NoNewPrivs:\t1");
         first.Output.ShouldEndWith("/home/coder\n");
         first.Error.ShouldContain("looks root-owned");
-        File.Exists(Path.Combine(scene.Work, "made")).ShouldBeTrue();
-        (await scene.RunAsync("run", "--cmd", "true")).Error.ShouldNotContain("root-owned");
-        Directory.EnumerateFileSystemEntries(scene.Work).Select(Path.GetFileName).ShouldBe(["made"]);
+
+        // Codex itself, in the same box: nothing more is said, and all that was written is the person's.
+        var codex = await scene.RunAsync("run", "--", "exec", "write hello.txt");
+        codex.ExitCode.ShouldBe(0, codex.ToString());
+        codex.Output.ShouldBe("Done: hello.txt written.\n");
+        codex.Error.ShouldNotContain("root-owned");
+        Directory.EnumerateFileSystemEntries(scene.Work).Select(Path.GetFileName).ShouldBe(["sub", "hello.txt"], ignoreOrder: true);
+        foreach (var path in (string[])["sub", "sub/made", "hello.txt"])
+        {
+            scene.AsPerson("stat", "-c", "%u", Path.Combine(scene.Work, path)).Output.ShouldBe($"{Machine.MacId}\n", path);
+        }
+        scene.AsPerson("rm", "-r", Path.Combine(scene.Work, "sub")).ExitCode.ShouldBe(0);
+
+        // su-exec has root's powers in the machine, and gives the person's files to nobody else.
+        await using var held = await scene.HoldAsync();
+        var root = await scene.RunAsync("su-exec", "sh", "-c", "id -u; echo y > by-root; echo z > /usr/local/bin/mark && echo installed");
+        root.Output.ShouldBe("0\ninstalled\n", root.ToString());
+        scene.AsPerson("stat", "-c", "%u", Path.Combine(scene.Work, "by-root")).Output.ShouldBe($"{Machine.MacId}\n");
     }
 
     [Fact]

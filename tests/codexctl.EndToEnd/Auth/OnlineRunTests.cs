@@ -60,6 +60,9 @@ public class OnlineRunTests
         (await online.SearchAsRootAsync([login.RefreshToken!])).ShouldBe(mode == "full" ? [AuthFile] : []);
         (await online.SearchAsRootAsync([login.AccessToken!])).ShouldBe(mode == "broker" ? [] : [AuthFile]);
         (await online.SearchEngineAsync(online.OpenAi.Secrets)).ShouldBeEmpty();
+        Host.Processes()
+            .Where(process => online.OpenAi.Secrets.Any(secret => process.ToString().Contains(secret, StringComparison.Ordinal)))
+            .ShouldBeEmpty();
         // They find what is there.
         (await online.SearchAsRootAsync(["LOGNAME=coder"])).ShouldContain(found => found.EndsWith("/environ"));
         (await online.SearchEngineAsync([(await online.Scene.StatesAsync()).Keys.Single()])).ShouldContain(found =>
@@ -190,6 +193,179 @@ public class OnlineRunTests
         await online.Scene.NothingIsLeftAsync();
     }
 
+    // The same account, later: by its words alone it cannot be told from what Codex writes.
+    private const string Forge =
+        "f=/home/coder/.codex/auth.json; sed -e 's/\"refresh_token\":\"[^\"]*\"/\"refresh_token\":\"rt_of_somebody_else\"/' "
+        + "-e 's/\"last_refresh\":\"[^\"]*\"/\"last_refresh\":\"'$(date -u +%FT%TZ)'\"/' $f >$f.n && mv $f.n $f && grep -c rt_of_somebody_else $f";
+
+    [Theory, BothEngines]
+    public async Task A_box_that_never_had_the_whole_login_gives_none_back(Engine engine)
+    {
+        await using var online = await OnlineScene.CreateAsync(engine);
+        var login = await online.SignedInAsync();
+
+        var forged = await online.Scene.RunAsync("run", "--openai", "--cmd", "sh", "-c", Forge);
+        forged.Output.ShouldBe("1\n", forged.ToString());
+
+        (await online.StoredAsync())!.SameBytes(login).ShouldBeTrue();
+        (await online.Scene.RunAsync("run", "--openai", "--", "exec", "say hi")).Output.ShouldBe("online ok\n");
+        (await online.StoredAsync())!.SameBytes(login).ShouldBeTrue();
+        (await online.SearchOutsideAsync(["rt_of_somebody_else"])).ShouldBeEmpty();
+    }
+
+    [Theory]
+    [InlineData("access-only")]
+    [InlineData("full")]
+    [InlineData("broker")]
+    public async Task Whatever_an_agent_puts_in_the_place_of_the_login_the_next_run_works(string mode)
+    {
+        await using var online = await OnlineScene.CreateAsync(Engine.Bubblewrap, mode);
+        var login = await online.SignedInAsync();
+        string[] plants =
+        [
+            "mkdir -p $f/x/y; chmod 0 $f/x",
+            "mkfifo $f",
+            "ln -s /workdir $f",
+            "ln -s /dev/zero $f",
+            "head -c 3000000 /dev/zero >$f",
+            "printf '{\"x\":\"\\\\ud800\"}' >$f",
+            "echo '{}' >$f; chmod 0 $f",
+            "chmod 500 ${f%/*}",
+            "rm -rf ${f%/*}; ln -s /workdir/elsewhere ${f%/*}",
+            "rm -rf ${f%/*}; echo > ${f%/*}",
+        ];
+        Directory.CreateDirectory(Path.Combine(online.Scene.Work, "elsewhere"));
+        // Each run works, and leaves the next one its plant.
+        foreach (var plant in plants.Append("true"))
+        {
+            var outcome = await online.Scene.RunAsync(
+                "run",
+                "--openai",
+                "--cmd",
+                "sh",
+                "-ec",
+                $"codex exec --skip-git-repo-check 'say hi' </dev/null; f={AuthFile}; rm -rf $f; {plant}"
+            );
+            (outcome.ExitCode, outcome.Output).ShouldBe((0, "online ok\n"), $"before {plant}: {outcome}");
+        }
+        (await online.StoredAsync())!.SameBytes(login).ShouldBeTrue();
+        Directory
+            .EnumerateFileSystemEntries(Path.Combine(online.Scene.Work, "elsewhere"), "auth.json", SearchOption.AllDirectories)
+            .ShouldBeEmpty();
+        (await online.SearchOutsideAsync(online.OpenAi.Secrets)).ShouldBeEmpty();
+    }
+
+    [Theory, InlineData("access-only"), InlineData("full")]
+    public async Task A_token_that_ends_in_the_middle_of_a_run_is_exchanged_at_the_door(string mode)
+    {
+        await using var online = await OnlineScene.CreateAsync(Engine.Bubblewrap, mode);
+        online.OpenAi.FirstLife = TimeSpan.FromSeconds(30);
+        var ended = (string)online.OpenAi.Login()["tokens"]!["access_token"]!;
+        online.OpenAi.FirstLife = TimeSpan.FromHours(1);
+        var login = await online.SignedInAsync();
+        // As if the run had gone on for an hour.
+        await File.WriteAllTextAsync(
+            Path.Combine(online.Scene.Work, "later"),
+            $"f={AuthFile}; sed 's/\"access_token\":\"[^\"]*\"/\"access_token\":\"{ended}\"/' $f >$f.n && mv $f.n $f && exec codex exec --skip-git-repo-check 'say hi' </dev/null"
+        );
+
+        var outcome = await online.Scene.RunAsync("run", "--openai", "--cmd", "sh", "/workdir/later");
+
+        outcome.ExitCode.ShouldBe(0, outcome.ToString());
+        outcome.Output.ShouldBe("online ok\n");
+        online.OpenAi.Responses.Single().Headers["authorization"].ShouldBe($"Bearer {login.AccessToken}");
+        // The one that is stored was good: nobody needed to ask OpenAI.
+        online.OpenAi.Refreshes.ShouldBeEmpty();
+    }
+
+    [Theory, InlineData("access-only"), InlineData("full")]
+    public async Task Signing_out_in_the_box_does_not_end_the_login(string mode)
+    {
+        await using var online = await OnlineScene.CreateAsync(Engine.Bubblewrap, mode);
+        var login = await online.SignedInAsync();
+
+        var outcome = await online.Scene.RunAsync("run", "--openai", "--cmd", "codex", "logout");
+
+        outcome.Error.ShouldContain("Successfully logged out");
+        online.OpenAi.Seen.ShouldNotContain(request => request.Target.Contains("revoke"));
+        (await online.StoredAsync())!.SameBytes(login).ShouldBeTrue();
+        (await online.Scene.RunAsync("run", "--openai", "--", "exec", "say hi")).Output.ShouldBe("online ok\n");
+    }
+
+    [Theory, InlineData("access-only"), InlineData("full")]
+    public async Task An_api_key_is_in_the_box_for_as_long_as_the_run(string mode)
+    {
+        await using var online = await OnlineScene.CreateAsync(Engine.Bubblewrap, mode);
+        (await online.Scene.RunAsync(new Call("auth", "--with-api-key") { Text = online.OpenAi.ApiKey + "\n" })).ExitCode.ShouldBe(0);
+
+        var outcome = await online.Scene.RunAsync("run", "--openai", "--", "exec", "say hi");
+
+        outcome.Output.ShouldBe("online ok\n", outcome.ToString());
+        online.OpenAi.Responses.Single().Headers["authorization"].ShouldBe($"Bearer {online.OpenAi.ApiKey}");
+        (await online.SearchInsideAsync([online.OpenAi.ApiKey], "--openai")).ShouldBe(AuthFile + "\n");
+        (await online.SearchInsideAsync([online.OpenAi.ApiKey])).ShouldBe("");
+        (await online.SearchOutsideAsync([online.OpenAi.ApiKey])).ShouldBeEmpty();
+        (await online.StoredAsync())!.ApiKey.ShouldBe(online.OpenAi.ApiKey);
+    }
+
+    [Theory]
+    [InlineData("access-only", "chatgpt")]
+    [InlineData("full", "chatgpt")]
+    [InlineData("broker", "chatgpt")]
+    [InlineData("broker", "apikey")]
+    public async Task Nothing_that_codexctl_says_records_or_exports_holds_a_secret(string mode, string kind)
+    {
+        await using var online = await OnlineScene.CreateAsync(Engine.Bubblewrap, mode);
+        online.Scene.Environment["CODEXCTL_AUTH_PASSPHRASE"] = "a passphrase of the test";
+        if (kind == "apikey")
+        {
+            (await online.Scene.RunAsync(new Call("auth", "--with-api-key") { Text = online.OpenAi.ApiKey })).ExitCode.ShouldBe(0);
+        }
+        else
+        {
+            (await online.Scene.RunAsync("auth", "--verbose", "--timing")).ExitCode.ShouldBe(0);
+        }
+        string[] secrets = [.. online.OpenAi.Secrets, "a passphrase of the test"];
+
+        var run = await online.Scene.RunAsync("run", "--openai", "--record", "--verbose", "--timing", "--", "exec", "say hi");
+        var log = await online.Scene.RunAsync("log");
+        var har = await online.Scene.RunAsync("log", "export", "--har", "-");
+        var doctor = await online.Scene.RunAsync("doctor", "--quick", "--verbose");
+        var inside = await online.SearchInsideAsync(["a passphrase of the test"], "--openai");
+
+        run.Output.ShouldBe("online ok\n", run.ToString());
+        // What goes through TLS is not recorded; what the broker passes on is.
+        log.Output.Contains("online ok", StringComparison.Ordinal).ShouldBe(mode == "broker", log.ToString());
+        inside.ShouldBe("");
+        foreach (var said in (Outcome[])[run, log, har, doctor])
+        {
+            secrets.Where(secret => said.ToString().Contains(secret, StringComparison.Ordinal)).ShouldBeEmpty();
+        }
+        (await online.SearchOutsideAsync(secrets)).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task A_store_that_does_not_exist_is_told_with_those_that_do()
+    {
+        await using var online = await OnlineScene.CreateAsync(Engine.Bubblewrap);
+        online.Scene.Environment["CODEXCTL_AUTH_STORE"] = "wallet";
+
+        string[][] commands =
+        [
+            ["auth", "status"],
+            ["auth"],
+            ["keychain", "verify"],
+            ["run", "--openai", "--cmd", "true"],
+        ];
+        foreach (var command in commands)
+        {
+            var outcome = await online.Scene.RunAsync(command);
+            outcome.ExitCode.ShouldBe(2, outcome.ToString());
+            outcome.Error.ShouldContain("keychain, secret-service, file");
+            outcome.Error.ShouldContain("CODEXCTL_AUTH_STORE");
+        }
+    }
+
     [Fact]
     public async Task Without_a_login_a_script_is_told_to_sign_in()
     {
@@ -253,6 +429,11 @@ public class OnlineRunTests
 
         refused.ExitCode.ShouldBe(125, refused.ToString());
         refused.Error.ShouldContain("local runs need none");
+        // Also where Codex is started by a shell; what is not Codex runs, with a word.
+        (await online.Scene.RunAsync("run", "--cmd", "codex exec 'say hi'")).ExitCode.ShouldBe(125);
+        var other = await online.Scene.RunAsync("run", "--cmd", "echo fine");
+        (other.ExitCode, other.Output).ShouldBe((0, "fine\n"), other.ToString());
+        other.Error.ShouldContain("local runs need none");
         (await online.Scene.RunAsync("run", "--cmd", "rm", Stray)).ExitCode.ShouldBe(0);
         (await online.Scene.RunAsync("run", "--", "exec", "say hi")).ExitCode.ShouldBe(0);
     }

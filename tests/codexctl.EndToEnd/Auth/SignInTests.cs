@@ -71,6 +71,36 @@ public class SignInTests
         (await online.StoredAsync()).ShouldBeNull();
     }
 
+    [Theory, BothEngines]
+    public async Task What_codex_wrote_is_on_no_disk_when_everybody_is_killed_before_it_is_stored(Engine engine)
+    {
+        await using var online = await OnlineScene.CreateAsync(engine);
+        online.OpenAi.Pending = int.MaxValue;
+        var client = $"client-{online.Scene.Id}";
+        var running = online.Scene.Start("auth", "--issuer", "https://auth.openai.com", "--client-id", client);
+        await Scene.EventuallyAsync(() => online.OpenAi.Seen.Any(IsPoll), "Codex asks whether the person signed in");
+
+        // Nobody takes what Codex writes now.
+        running.Signal("STOP");
+        online.OpenAi.Pending = 0;
+        await Scene.EventuallyAsync(() => online.OpenAi.Seen.Any(request => request.Target == "/oauth/token"), "Codex gets its tokens");
+        await Scene.EventuallyAsync(
+            () => !Host.Processes().Any(process => process.Arguments is [.., "--experimental_client-id", var id] && id == client),
+            "Codex has written them and ended"
+        );
+        Host.Kill(online.Scene.Gateways().Single());
+        running.Signal();
+
+        (await online.StoredAsync()).ShouldBeNull();
+        (await online.SearchOutsideAsync(online.OpenAi.Secrets)).ShouldBeEmpty();
+        // Whoever comes next clears the box away.
+        (await online.Scene.RunAsync("run", "--cmd", "true")).ExitCode.ShouldBe(0);
+        (await online.Scene.ContainersAsync()).ShouldHaveSingleItem();
+    }
+
+    private static bool IsPoll(Codexctl.ModelServers.SeenRequest request) =>
+        request.Target.EndsWith("/deviceauth/token", StringComparison.Ordinal);
+
     [Fact]
     public async Task An_api_key_comes_from_a_pipe_and_shows_nowhere()
     {

@@ -11,6 +11,12 @@ public enum Person
 {
     Self,
     Ordinary,
+
+    /// <summary>
+    /// An ordinary user, as whom mounted folders look root-owned in a box: root in a user namespace where its number is another. So it is
+    /// on a Mac, where the person's files are root's in the virtual machine. Only with the emulator of Apple's `container`.
+    /// </summary>
+    OnMac,
 }
 
 /// <summary>A folder, a state directory and a front end of their own for one test; the box is removed at the end.</summary>

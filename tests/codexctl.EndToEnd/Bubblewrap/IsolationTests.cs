@@ -150,6 +150,35 @@ public class IsolationTests
     }
 
     [Theory]
+    [InlineData("HTTP/1.1 502 Bad Gateway\r\n\r\n", 87)]
+    [InlineData("HTTP/1.1 200 OK\r\n\r\n", 0)]
+    public async Task No_command_runs_before_the_door_has_answered(string answer, int code)
+    {
+        using var box = new BoxHarness();
+        using var door = new FakeDoor(
+            box.Door,
+            async client =>
+            {
+                var buffer = new byte[4096];
+                await client.ReceiveAsync(buffer);
+                await client.SendAsync(Encoding.ASCII.GetBytes(answer));
+                if (code == 0)
+                {
+                    await client.ReceiveAsync(buffer);
+                }
+            }
+        );
+        box.Run("create", "box", box.Work, box.Door).Error.ShouldBe("");
+        box.Run("start", "box").Error.ShouldBe("");
+
+        var outcome = await Task.Run(() => box.Run("exec-door", "box", "touch", "/workdir/ran"));
+
+        outcome.ExitCode.ShouldBe(code);
+        outcome.Error.Contains("the door does not answer", StringComparison.Ordinal).ShouldBe(code != 0);
+        File.Exists(Path.Combine(box.Work, "ran")).ShouldBe(code == 0);
+    }
+
+    [Theory]
     [InlineData(Person.Self)]
     [InlineData(Person.Ordinary)]
     public async Task Both_ports_lead_through_the_door_and_ends_of_streams_pass(Person person)

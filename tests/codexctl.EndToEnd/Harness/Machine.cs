@@ -24,6 +24,10 @@ public static class Machine
     /// <summary>An ordinary user: no account, no groups, no home.</summary>
     public const string OrdinaryId = "4711";
 
+    /// <summary>The first person of a Mac, and its group.</summary>
+    public const string MacId = "501";
+    public const string MacGroup = "20";
+
     private static readonly Lazy<string> _program = new(FindProgram);
     private static readonly Lazy<Task<CodexFiles>> _codex = new(DownloadCodexAsync);
     private static readonly Lazy<Task> _image = new(MakeImageAsync);

@@ -86,7 +86,7 @@ public sealed class Scene : IAsyncDisposable
     /// <param name="person">Ordinary needs a test run as root.</param>
     public static async Task<Scene> CreateAsync(Engine engine, Person person = Person.Self)
     {
-        if (person == Person.Ordinary && Processes.Libc.GetUserId() != 0)
+        if (person != Person.Self && Processes.Libc.GetUserId() != 0)
         {
             Assert.Skip("Only root can run codexctl as somebody else.");
         }
@@ -103,6 +103,9 @@ public sealed class Scene : IAsyncDisposable
             throw;
         }
     }
+
+    /// <summary>Somebody who is not root: the tests' own user, or an ordinary one where that is root.</summary>
+    public static Person NotRoot => Processes.Libc.GetUserId() == 0 ? Person.Ordinary : Person.Self;
 
     /// <summary>A folder of the person's, beside `work`.</summary>
     public string NewFolder(string name)
@@ -196,6 +199,10 @@ public sealed class Scene : IAsyncDisposable
         {
             return Rootless.Words(words);
         }
+        if (_person == Person.OnMac)
+        {
+            return ["unshare", "--user", $"--map-user={Machine.MacId}", $"--map-group={Machine.MacGroup}", "--", .. words];
+        }
         if (_person == Person.Ordinary)
         {
             List<string> groups = Engine != Engine.Bubblewrap ? ["--groups", DockerGroup()] : ["--clear-groups"];
@@ -275,7 +282,7 @@ public sealed class Scene : IAsyncDisposable
     private string EmulatorHome => Path.Combine(Root, "apple", "home");
 
     /// <summary>Docker's name for a box of the emulator.</summary>
-    private string Emulated(string name) => $"fake-container-{Codexctl.Paths.Hash(EmulatorHome, 12)}-{name}";
+    internal string Emulated(string name) => $"fake-container-{Codexctl.Paths.Hash(EmulatorHome, 12)}-{name}";
 
     /// <summary>The engine's own program, as the scene's person; the one behind the emulator.</summary>
     public (int ExitCode, string Output, string Error) RunEngine(params string[] arguments)
@@ -286,6 +293,15 @@ public sealed class Scene : IAsyncDisposable
             words = Rootless.Words(words);
         }
         return Machine.Run(words[0], [.. words.Skip(1)]);
+    }
+
+    /// <summary>Another program as the scene's person, who may see other numbers of people than the machine has.</summary>
+    public (int ExitCode, string Output, string Error) AsPerson(params string[] command)
+    {
+        var words = CommandLine();
+        // All but codexctl itself.
+        List<string> all = [.. words[..^1], .. command];
+        return Machine.Run(all[0], [.. all.Skip(1)]);
     }
 
     /// <summary>All processes on the host that belong to this scene, but for those that tests started: gateways, boxes.</summary>
@@ -377,6 +393,10 @@ public sealed class Scene : IAsyncDisposable
         Directory.CreateDirectory(EmulatorHome);
         File.CreateSymbolicLink(Container, Path.Combine(AppContext.BaseDirectory, "container"));
         Emulate("IMAGES", "codex");
+        if (_person == Person.OnMac)
+        {
+            Emulate("UID0", "1");
+        }
         if (_person == Person.Ordinary)
         {
             Machine.Run("chown", "-R", $"{Machine.OrdinaryId}:{Machine.OrdinaryId}", Path.GetDirectoryName(Container)!);
@@ -420,6 +440,14 @@ public sealed class Scene : IAsyncDisposable
             if (left.Split('\n', StringSplitOptions.RemoveEmptyEntries) is { Length: > 0 } boxes)
             {
                 Machine.Run("docker", ["rm", "--force", "--volumes", .. boxes]);
+            }
+            // Where the network of boxes was a real one (VMNET).
+            Machine.Run("docker", "network", "rm", Emulated("default"));
+            var store = $"fake-container/{Codexctl.Paths.Hash(EmulatorHome, 12)}";
+            var built = Machine.Run("docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}", store).Output;
+            if (built.Split('\n', StringSplitOptions.RemoveEmptyEntries) is { Length: > 0 } images)
+            {
+                Machine.Run("docker", ["image", "rm", .. images]);
             }
         }
         if (Engine == Engine.Docker)

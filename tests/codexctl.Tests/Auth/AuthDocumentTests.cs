@@ -15,7 +15,7 @@ public class AuthDocumentTests
         login.Kind.ShouldBe(LoginKind.ChatGpt);
         login.RefreshToken.ShouldBe("rt_1");
         login.AccountId.ShouldBe("acct-1");
-        login.Issuer.ShouldBe("https://auth.openai.com");
+        login.IssuedBy.ShouldBe(("https://auth.openai.com", "client-1"));
         login.LastRefresh!.Value.ToUniversalTime().ToString("yyyy-MM-dd'T'HH:mm:ss").ShouldBe("2026-11-22T10:00:00");
         Jwt.Read(login.AccessToken)!.Expires.ShouldBe(Logins.Now.AddHours(2));
         Jwt.Read(login.IdToken)!.Email.ShouldBe("dev@example.com");
@@ -37,12 +37,53 @@ public class AuthDocumentTests
     [InlineData("\"x\"", "it is not a JSON object")]
     [InlineData("{\"a\":", "it is not whole")]
     [InlineData("{} {}", "it is not whole")]
+    [InlineData("{\"x\":\"\\ud800\"}", "it is not whole")]
+    [InlineData("{\"\\udc00\":1}", "it is not whole")]
+    [InlineData("\ufeff{\"refresh_token\":\"r\"}", "it is not whole")]
+    [InlineData("{\"a\":1}//", "it is not whole")]
+    [InlineData("<html>", "it is not whole")]
     [InlineData("{\"tokens\":{\"refresh_token\":\"a\",\"refresh_token\":\"b\"}}", "'tokens.refresh_token' is there twice")]
     public void What_is_no_login_is_said_without_repeating_it(string text, string why)
     {
         AuthDocument.TryParse(Encoding.UTF8.GetBytes(text), out var problem).ShouldBeNull();
         problem.ShouldBe(why);
     }
+
+    [Fact]
+    public void What_is_too_large_or_no_text_is_no_login()
+    {
+        AuthDocument
+            .TryParse(Encoding.UTF8.GetBytes($"{{\"a\":\"{new string('x', AuthDocument.Largest)}\"}}"), out var problem)
+            .ShouldBeNull();
+        problem.ShouldBe("it is too large to be a login");
+        AuthDocument.TryParse([(byte)'{', (byte)'"', 0xff, (byte)'"', (byte)':', (byte)'1', (byte)'}'], out problem).ShouldBeNull();
+        problem.ShouldBe("it is not whole");
+        var deep = string.Concat(Enumerable.Repeat("{\"a\":", 5000)) + "1" + new string('}', 5000);
+        AuthDocument.TryParse(Encoding.UTF8.GetBytes(deep), out problem).ShouldBeNull();
+        problem.ShouldBe("it is not whole");
+    }
+
+    [Theory]
+    [InlineData("2026-11-22T10:00:00.928131933Z", "2026-11-22T10:00:00.9281319Z")]
+    [InlineData("2026-11-22T10:00:00Z", "2026-11-22T10:00:00.0000000Z")]
+    [InlineData("2026-11-22t10:00:00z", "2026-11-22T10:00:00.0000000Z")]
+    [InlineData("2026-11-22 10:00:00", "2026-11-22T10:00:00.0000000Z")]
+    [InlineData("2026-11-22T10:00Z", "2026-11-22T10:00:00.0000000Z")]
+    [InlineData("2026-11-22T12:30:00+02:30", "2026-11-22T10:00:00.0000000Z")]
+    [InlineData("2026-11-21T23:00:00-1100", "2026-11-22T10:00:00.0000000Z")]
+    [InlineData("12:00", null)]
+    [InlineData("11/22/2026 10:00:00", null)]
+    [InlineData("Sun, 22 Nov 2026 10:00:00 GMT", null)]
+    [InlineData("2026-11-22", null)]
+    [InlineData("2026-13-45T99:99:99Z", null)]
+    [InlineData("1795341600", null)]
+    [InlineData("tomorrow", null)]
+    public void A_time_of_refresh_is_of_iso_8601_or_none(string text, string? utc) =>
+        Logins.ChatGpt(time: text).LastRefresh?.UtcDateTime.ToString("O").ShouldBe(utc);
+
+    [Fact]
+    public void A_time_that_is_no_text_is_none() =>
+        AuthDocument.Parse("{\"refresh_token\":\"r\",\"last_refresh\":1795341600}"u8).LastRefresh.ShouldBeNull();
 
     [Fact]
     public void Every_torn_copy_is_refused()

@@ -71,6 +71,28 @@ public sealed class EncryptedFileTests : IDisposable
         (await Store().ReadAsync()).ShouldBe(_value);
     }
 
+    [Theory, InlineData("folder"), InlineData("link to itself"), InlineData("key is a folder")]
+    public async Task What_cannot_be_read_is_no_empty_store(string what)
+    {
+        switch (what)
+        {
+            case "folder":
+                Directory.CreateDirectory(_folder.File("login"));
+                break;
+            case "link to itself":
+                File.CreateSymbolicLink(_folder.File("login"), _folder.File("login"));
+                break;
+            default:
+                await Store().WriteAsync(_value);
+                File.Delete(_folder.File("login.key"));
+                Directory.CreateDirectory(_folder.File("login.key"));
+                break;
+        }
+
+        (await Should.ThrowAsync<UserError>(() => Store().ReadAsync())).Message.ShouldStartWith("The stored login cannot be");
+        await Should.ThrowAsync<UserError>(() => Store().WriteAsync(_value));
+    }
+
     [Fact]
     public async Task It_can_be_forgotten_also_when_it_is_damaged()
     {

@@ -48,6 +48,23 @@ public class LoginRulesTests
         LoginRules.FromBox(_stored, Logins.ChatGpt("rt_2", time), Logins.Now).ShouldBe(new SaveDecision(null));
 
     [Fact]
+    public void An_issuer_that_an_old_document_does_not_name_is_openai()
+    {
+        var old = AuthDocument.Parse("{\"tokens\":{\"refresh_token\":\"rt_1\"},\"last_refresh\":\"2026-11-22T10:00:00Z\"}"u8);
+
+        AuthDocument Refreshed(string issuer, string client) =>
+            AuthDocument.Parse(
+                Encoding.UTF8.GetBytes(
+                    $$$"""{"tokens":{"refresh_token":"rt_2","oauth_provenance":{"issuer":"{{{issuer}}}","client_id":"{{{client}}}"}},"last_refresh":"2026-11-22T11:00:00Z"}"""
+                )
+            );
+        const string Client = "app_EMoamEEZ73f0CkXaXp7hrann";
+        LoginRules.FromBox(old, Refreshed("https://auth.openai.com/", Client), Logins.Now).Save!.RefreshToken.ShouldBe("rt_2");
+        LoginRules.FromBox(old, Refreshed("https://evil.example.com", Client), Logins.Now).Save.ShouldBeNull();
+        LoginRules.FromBox(old, Refreshed("https://auth.openai.com", "another"), Logins.Now).Save.ShouldBeNull();
+    }
+
+    [Fact]
     public void A_box_without_a_token_changes_nothing()
     {
         LoginRules.FromBox(_stored, null, Logins.Now).ShouldBe(new SaveDecision(null));

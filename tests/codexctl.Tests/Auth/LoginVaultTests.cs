@@ -113,6 +113,20 @@ public sealed class LoginVaultTests : IDisposable
         Directory.EnumerateFiles(_folder.Path).Select(Path.GetFileName).ShouldBe(["lock"]);
     }
 
+    [Fact]
+    public async Task Of_a_login_that_never_said_when_it_was_renewed_the_renewed_one_counts()
+    {
+        _store.Value = Logins.ChatGpt(time: "").Bytes.ToArray();
+        _store.FailsToWrite = true;
+        var vault = Vault;
+        using var refresher = Refresher(vault);
+
+        await refresher.EnsureAsync((await vault.ReadAsync())!.AccessToken, default);
+
+        // The old one's refresh token is used: to go on with it would lose the login.
+        (await Vault.ReadAsync())!.RefreshToken.ShouldBe("rt_new_1");
+    }
+
     [Theory]
     [InlineData("refresh_token_reused", "used before")]
     [InlineData("refresh_token_expired", "too old")]

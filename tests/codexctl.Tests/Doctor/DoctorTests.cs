@@ -131,14 +131,46 @@ public sealed class DoctorTests : IDisposable
         fetched.ShouldBe(1);
     }
 
+    private static Task<string> Version(IContainerEngine engine, CancellationToken cancel) => Task.FromResult("fake 1.2");
+
+    [Fact]
+    public async Task An_engine_that_answers_is_told_with_its_version() =>
+        (await LookAsync(MachineChecks.Engine(_ => Task.FromResult<IContainerEngine>(_engine), Version)))[0]
+            .What.ShouldStartWith("fake (fake 1.2) answers");
+
     [Fact]
     public async Task An_engine_that_does_not_answer()
     {
         var error = new UserError("Docker does not answer.", "Its service is stopped.", "sudo systemctl start docker");
-        var finding = await OneAsync(MachineChecks.Engine(_ => throw error), Level.Problem);
+        var finding = await OneAsync(MachineChecks.Engine(_ => throw error, Version), Level.Problem);
         (finding.Check, finding.What, finding.Why, finding.Mend).ShouldBe(
             ("engine", "Docker does not answer.", "Its service is stopped.", "sudo systemctl start docker")
         );
+    }
+
+    [Fact]
+    public async Task Boxes_whose_door_is_over_TCP()
+    {
+        ContainerInfo Box(string name, string door) =>
+            new(
+                name,
+                ContainerState.Stopped,
+                "codex",
+                new Dictionary<string, string> { [ContainerLabels.Workdir] = "/a", [ContainerLabels.Door] = door },
+                false,
+                null
+            );
+        var check = MachineChecks.Engine(_ => Task.FromResult<IContainerEngine>(_engine), Version);
+        _engine.Containers.Add(Box("codex-a", "socket"));
+        (await LookAsync(check)).Single(finding => finding.Check == "door").Level.ShouldBe(Level.Ok);
+
+        _engine.Containers.Add(Box("codex-b", "tcp:192.168.64.1"));
+
+        var finding = (await LookAsync(check)).Single(finding => finding.Check == "door");
+        finding.Level.ShouldBe(Level.Warning);
+        finding.What.ShouldContain("codex-b");
+        finding.What.ShouldNotContain("codex-a");
+        finding.Why.ShouldNotBeNull().ShouldContain("`--network none` is lost");
     }
 
     [Fact]
@@ -262,8 +294,52 @@ public sealed class DoctorTests : IDisposable
             Paths,
             _ => Task.FromResult<IContainerEngine>(_engine),
             new GatewayLauncher(new FakeProcesses(), Paths, words => new CommandLine("codexctl", words), TimeProvider.System),
-            container => container.Label(ContainerLabels.Workdir)
+            container => container.Label(ContainerLabels.Workdir),
+            (_, container, _) =>
+            {
+                File.Delete(Paths.Container("fake", container.Name).LoginInside);
+                return Task.CompletedTask;
+            }
         ).Check;
+
+    [Fact]
+    public async Task A_login_that_was_left_in_a_stopped_container_and_takes_it_out()
+    {
+        _engine.Containers.Add(Container("codex-app", ContainerState.Stopped, _root));
+        var files = Paths.Container("fake", "codex-app");
+        files.Prepare();
+        PrivateFile.Write(files.LoginInside, "");
+
+        (await OneAsync(LeftOvers, Level.Warning)).What.ShouldContain("codex-app was stopped with the OpenAI login");
+        using (FileLock.Take(files.Lease, shared: true))
+        {
+            // Its gateway is just at it.
+            (await LookAsync(LeftOvers))
+                .ShouldHaveSingleItem()
+                .Level.ShouldBe(Level.Ok);
+        }
+        (await OneAsync(LeftOvers, Level.Warning, fix: true)).Fixed.ShouldBeTrue();
+        (await LookAsync(LeftOvers)).ShouldHaveSingleItem().Level.ShouldBe(Level.Ok);
+    }
+
+    [Fact]
+    public async Task Files_of_the_login_that_others_can_get_at_and_closes_them()
+    {
+        var folder = Directory.CreateDirectory(
+            Path.Combine(_root, "auth"),
+            UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
+        );
+        await new EncryptedFile(Path.Combine(folder.FullName, "login"), passphrase: null).WriteAsync("{}"u8.ToArray());
+        (await LookAsync(LoginChecks.Files(folder.FullName))).ShouldBeEmpty();
+        (await LookAsync(LoginChecks.Files(Path.Combine(_root, "none")))).ShouldBeEmpty();
+        var key = Path.Combine(folder.FullName, "login.key");
+        File.SetUnixFileMode(key, File.GetUnixFileMode(key) | UnixFileMode.GroupRead | UnixFileMode.OtherRead);
+
+        var finding = await OneAsync(LoginChecks.Files(folder.FullName), Level.Problem);
+        (finding.What, finding.Mend).ShouldBe(($"Others can get at {key}.", $"chmod go= {key}"));
+        (await OneAsync(LoginChecks.Files(folder.FullName), Level.Problem, fix: true)).Fixed.ShouldBeTrue();
+        (await LookAsync(LoginChecks.Files(folder.FullName))).ShouldBeEmpty();
+    }
 
     [Fact]
     public async Task A_container_that_runs_for_nobody_and_stops_it()

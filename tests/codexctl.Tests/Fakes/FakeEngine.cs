@@ -44,6 +44,11 @@ public sealed class FakeEngine : IImageEngine
 
     public Task KillSessionAsync(string container, string session, CancellationToken cancel = default) => throw new NotSupportedException();
 
+    public Task<IReadOnlyList<ImageInfo>> ListImagesAsync(string label, CancellationToken cancel = default) =>
+        throw new NotSupportedException();
+
+    public Task TagImageAsync(string image, string name, CancellationToken cancel = default) => throw new NotSupportedException();
+
     public Task PullImageAsync(string image, Action<string> onLine, CancellationToken cancel = default) =>
         throw new NotSupportedException();
 

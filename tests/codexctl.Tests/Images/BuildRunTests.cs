@@ -85,6 +85,36 @@ public sealed class BuildRunTests : IDisposable
     }
 
     [Fact]
+    public async Task What_went_wrong_beside_the_build_is_told_in_its_own_words_and_the_others_go_on()
+    {
+        _engine.Fails = "codex-python";
+        _engine.Error = new UserError("The registry does not answer.");
+
+        var results = await RunAsync(jobs: 2);
+
+        results[0].Cause.ShouldBe(_engine.Error);
+        results[2].Problem.ShouldBeNull();
+        _seen.ShouldContain("codex-python ended");
+    }
+
+    [Fact]
+    public async Task The_log_can_be_read_while_the_build_goes_on()
+    {
+        using var stop = new CancellationTokenSource();
+        string? read = null;
+        _engine.Hangs = true;
+        _engine.Said = name =>
+        {
+            read ??= File.ReadAllText(Path.Combine(_home, $"{name}.log"));
+            stop.Cancel();
+        };
+
+        await Should.ThrowAsync<OperationCanceledException>(() => RunAsync(jobs: 1, stop.Token));
+
+        read.ShouldBe("hello from codex-python\n");
+    }
+
+    [Fact]
     public async Task An_interruption_ends_all_of_them_and_leaves_no_context()
     {
         using var stop = new CancellationTokenSource();
@@ -125,6 +155,8 @@ public sealed class BuildRunTests : IDisposable
         public int Together { get; set; } = 1;
         public int Most { get; private set; }
         public string? Fails { get; set; }
+        public Exception? Error { get; set; }
+        public Action<string> Said { get; set; } = _ => { };
         public bool Hangs { get; set; }
         public Action Started { get; set; } = () => { };
         public List<string> Order { get; } = [];
@@ -142,6 +174,7 @@ public sealed class BuildRunTests : IDisposable
             }
             Started();
             onLine($"hello from {build.Tag}");
+            Said(build.Tag);
             await _all.Task.WaitAsync(TimeSpan.FromSeconds(30), cancel);
             if (Hangs)
             {
@@ -153,7 +186,7 @@ public sealed class BuildRunTests : IDisposable
             }
             if (build.Tag == Fails)
             {
-                throw new ProcessError(new CommandLine("engine", ["build"]), new ProcessResult(1, "", ""));
+                throw Error ?? new ProcessError(new CommandLine("engine", ["build"]), new ProcessResult(1, "", ""));
             }
         }
     }

@@ -17,6 +17,11 @@ internal abstract class FakeEngine : IImageEngine
 
     public Task<ImageInfo?> InspectImageAsync(string image, CancellationToken cancel = default) => throw new NotSupportedException();
 
+    public Task<IReadOnlyList<ImageInfo>> ListImagesAsync(string label, CancellationToken cancel = default) =>
+        throw new NotSupportedException();
+
+    public virtual Task TagImageAsync(string image, string name, CancellationToken cancel = default) => throw new NotSupportedException();
+
     public Task PullImageAsync(string image, Action<string> onLine, CancellationToken cancel = default) =>
         throw new NotSupportedException();
 

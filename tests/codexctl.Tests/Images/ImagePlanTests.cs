@@ -157,14 +157,41 @@ public sealed class ImagePlanTests : IDisposable
         error.ExitCode.ShouldBe(ExitCodes.Usage);
     }
 
+    [Fact]
+    public void A_folder_that_would_hide_an_image_of_ours_is_an_error()
+    {
+        Own("codex", "FROM codex\n");
+
+        Should.Throw<UserError>(() => Catalogue).Message.ShouldContain("is an image of codexctl's own");
+    }
+
+    /// <summary>Copies and backups lie about in folders; they must not stand in the way of every other image.</summary>
     [Theory]
-    [InlineData("codex", "is an image of codexctl's own")]
-    [InlineData("Big Name", "cannot be the name of an image")]
-    public void A_folder_that_cannot_be_an_image_is_an_error(string name, string expected)
+    [InlineData("Big Name"), InlineData("mine~"), InlineData("mine (copy)"), InlineData(".git"), InlineData("grün"), InlineData("-x")]
+    public void A_folder_whose_name_cannot_be_an_images_is_none(string name)
     {
         Own(name, "FROM codex\n");
+        Own("mine", "FROM codex\n");
 
-        Should.Throw<UserError>(() => Catalogue).Message.ShouldContain(expected);
+        Catalogue.All.Where(recipe => !recipe.IsBuiltIn).Select(recipe => recipe.Name).ShouldBe(["mine"]);
+    }
+
+    [Fact]
+    public void A_link_in_a_recipes_folder_counts_as_itself_wherever_it_leads()
+    {
+        Own("mine", "FROM codex\n");
+        var folder = Path.Combine(_folder, "mine");
+        var plain = Print();
+        File.CreateSymbolicLink(Path.Combine(folder, "round"), folder);
+        File.CreateSymbolicLink(Path.Combine(folder, "all"), "/");
+        var linked = Print();
+        File.Delete(Path.Combine(folder, "all"));
+        File.CreateSymbolicLink(Path.Combine(folder, "all"), "/nowhere");
+
+        UserImages.Content(folder).Count().ShouldBe(3);
+        new[] { plain, linked, Print() }.Distinct().Count().ShouldBe(3);
+
+        string Print() => string.Join('|', UserImages.Content(folder).Select(file => $"{file.Path}={Convert.ToHexString(file.Content)}"));
     }
 
     [Fact]
@@ -181,6 +208,13 @@ public sealed class ImagePlanTests : IDisposable
     [InlineData("# FROM other\nFROM \\\n  codex", "codex")]
     [InlineData("ARG A=codex\nFROM $A", "codex")]
     [InlineData("FROM ${A:-codex-office}", "codex-office")]
+    [InlineData("FROM ${A-codex-office}", "codex-office")]
+    [InlineData("FROM codex\nCOPY --chown=coder --from=codex-office /a /b", "codex codex-office")]
+    [InlineData("FROM codex\nFROM codex-swift\nCOPY --from=0 /a /b", "codex codex-swift")]
+    [InlineData("FROM codex AS codex\nFROM codex\nCOPY --from=codex /a /b", "codex")]
+    [InlineData("FROM codex\nRUN --mount=type=bind,from=codex-office,target=/o true", "codex codex-office")]
+    [InlineData("FROM codex\nRUN echo --from=codex-office", "codex")]
+    [InlineData("FROM codex\r\nRUN true\r\n", "codex")]
     [InlineData("FROM debian:12\nCOPY --from=codex /usr/local/bin/codex /", "debian:12 codex")]
     public void What_a_recipe_starts_from_is_read(string dockerfile, string expected) =>
         string.Join(' ', UserImages.Sources(dockerfile)).ShouldBe(expected);

@@ -39,6 +39,39 @@ public sealed class ImageStockTests
     }
 
     [Fact]
+    public void Names_that_a_person_gave_are_never_pruned_and_trials_always()
+    {
+        var stock = ImageStock.From(
+            [
+                Image("sha256:aaaaaaaa", 5, "codex:latest"),
+                Image("sha256:bbbbbbbb", 4, "registry.example/codex:v1"),
+                Image("sha256:cccccccc", 3, "my-codex:latest"),
+                Image("sha256:dddddddd", 2, "codex:before"),
+                Image("sha256:eeeeeeee", 1, "codex-canary:latest"),
+            ],
+            []
+        );
+
+        stock.Prunable(0).Select(image => image.Reference).ShouldBe(["codex-canary:latest"]);
+        stock.Prunable(1).Select(image => image.Reference).ShouldBe(["codex-canary:latest"]);
+        stock.Images.Count(image => image.Kind == StockKind.Named).ShouldBe(1);
+    }
+
+    [Theory]
+    [InlineData("localhost/"), InlineData("docker.io/library/")]
+    public void Names_are_known_with_what_an_engine_puts_in_front(string prefix)
+    {
+        var stock = ImageStock.From(
+            [Image("sha256:aaaaaaaa", 5, prefix + "codex:latest", prefix + "codex:20260102T170000Z"), Image("sha256:bbbbbbbb", 4)],
+            []
+        );
+
+        stock.Find("codex").Kind.ShouldBe(StockKind.Named);
+        stock.Find("codex:20260102T170000Z").Kind.ShouldBe(StockKind.Snapshot);
+        stock.Find(prefix + "codex:latest").Kind.ShouldBe(StockKind.Named);
+    }
+
+    [Fact]
     public void An_image_is_found_by_name_tag_and_short_id()
     {
         _stock.Find("codex:20260102T130000Z").Info.Id.ShouldBe("sha256:eeeeeeee");

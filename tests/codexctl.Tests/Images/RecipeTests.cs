@@ -73,6 +73,34 @@ public sealed partial class RecipeTests
                 "packages come by packages.sh, which knows both families and pins and cleans up (DL3008, DL3009, DL3018, DL3013, DL3016)"
             );
         }
+        foreach (var (word, rest) in instructions)
+        {
+            var places = rest.Split(' ').Where(part => !part.StartsWith("--", StringComparison.Ordinal)).ToList();
+            Expect(
+                word != "COPY" || places.Count == 2 || places[^1].EndsWith('/'),
+                "DL3021: COPY of several into what does not end with /"
+            );
+            Expect(word != "COPY" || places[^1].StartsWith('/'), "DL3045: COPY to a relative place");
+            Expect(
+                word != "RUN" || !Regex.IsMatch(rest, @"[^|]\|[^|]", RegexOptions.None, TimeSpan.FromSeconds(1)),
+                "DL4006: a pipe hides failures"
+            );
+            Expect(
+                word != "ENV"
+                    || !Regex
+                        .Matches(rest, @"(?<name>\w+)=", RegexOptions.None, TimeSpan.FromSeconds(1))
+                        .Any(name =>
+                            Regex.IsMatch(rest, $@"\$\{{?{name.Groups["name"].Value}\b", RegexOptions.None, TimeSpan.FromSeconds(1))
+                        ),
+                "DL3044: ENV that uses what it sets"
+            );
+        }
+        foreach (var word in (string[])["CMD", "ENTRYPOINT"])
+        {
+            Expect(instructions.Count(i => i.Word == word) <= 1, "DL4003, DL4004: only the last one counts");
+        }
+        var stages = instructions.Where(i => i.Word == "FROM").Select(i => i.Text.Split(' ')).Where(from => from.Length == 3).ToList();
+        Expect(stages.Select(from => from[2]).Distinct().Count() == stages.Count, "DL3024: two stages of one name");
         Expect(instructions.Last(i => i.Word == "USER").Text == "coder", "DL3002: the last user is root");
         Expect(instructions.SkipWhile(i => i.Word == "ARG").First().Word == "FROM", "FROM comes first");
         return problems;
@@ -91,8 +119,30 @@ public sealed partial class RecipeTests
     [InlineData("FROM a\nRUN apt-get install x\nUSER coder", "packages.sh")]
     [InlineData("FROM a\nADD x /\nUSER coder", "DL3020")]
     [InlineData("FROM a\nCMD codex\nUSER coder", "DL3025")]
+    [InlineData("FROM a\nCOPY a b /c\nUSER coder", "DL3021")]
+    [InlineData("FROM a\nCOPY a b\nUSER coder", "DL3045")]
+    [InlineData("FROM a\nRUN a | b\nUSER coder", "DL4006")]
+    [InlineData("FROM a\nENV A=1 B=$A\nUSER coder", "DL3044")]
+    [InlineData("FROM a\nCMD [\"a\"]\nCMD [\"b\"]\nUSER coder", "DL4003")]
+    [InlineData("FROM a AS x\nFROM b AS x\nUSER coder", "DL3024")]
     public void The_rules_find_what_they_are_for(string dockerfile, string expected) =>
         Problems(dockerfile).ShouldHaveSingleItem().ShouldContain(expected);
+
+    /// <summary>What the recipes leave to their scripts is held to the rules, too (DL3014, DL3015, DL3019, DL3042).</summary>
+    [Fact]
+    public void Scripts_install_without_asking_without_recommendations_and_without_caches()
+    {
+        var packages = EmbeddedFiles.ReadText("images/common/build/packages.sh");
+        packages.ShouldContain("apk add --no-cache ");
+        packages.ShouldContain("--no-install-recommends");
+        packages.ShouldContain("set -- -q -y ");
+        packages.ShouldContain("/var/lib/apt/lists/*");
+        EmbeddedFiles
+            .ReadText("images/codex-office/office.sh")
+            .Split('\n')
+            .Where(line => line.Contains("pip install", StringComparison.Ordinal))
+            .ShouldAllBe(line => line.Contains("--no-cache-dir", StringComparison.Ordinal));
+    }
 
     /// <summary>The names given to packages.sh, as one family gets them.</summary>
     private static List<string> Packages(string name, bool alpine)

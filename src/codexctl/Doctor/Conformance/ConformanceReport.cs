@@ -23,6 +23,7 @@ public sealed record PromiseResult(string Group, string Id, string Promise, Verd
 /// <summary>One engine against all promises; `doctor --conformance --json` prints it.</summary>
 /// <param name="Schema">Grows when a field changes its meaning.</param>
 /// <param name="EngineVersion">As the engine's own client says it.</param>
+/// <param name="Ok">No promise is broken.</param>
 public sealed record ConformanceReport(
     int Schema,
     string Codexctl,
@@ -35,16 +36,24 @@ public sealed record ConformanceReport(
 {
     public const int CurrentSchema = 1;
 
+    /// <summary>How a box looks from inside, in short: what nobody could measure who has not got this machine. Empty when no box could be made.</summary>
+    public IReadOnlyList<string> Seen { get; init; } = [];
+
     /// <summary>As text that can be pasted into an issue.</summary>
     public string ToMarkdown()
     {
         var text = new StringBuilder();
         text.Append($"### codexctl conformance: {Engine}\n\n");
         text.Append($"- codexctl {Codexctl}\n- engine: {Engine}, {EngineVersion}\n- system: {System}\n");
+        foreach (var one in Seen)
+        {
+            text.Append($"- {one}\n");
+        }
         text.Append(
             $"- {Count(Verdict.Held)} held, {Count(Verdict.NotPossible)} not possible, {Count(Verdict.Broken)} broken\n\n| promise | verdict |\n|---|---|\n"
         );
-        foreach (var result in Results)
+        // What is broken first: that is what whoever reads it looks for.
+        foreach (var result in Results.OrderBy(result => result.Verdict != Verdict.Broken))
         {
             var detail = result.Detail is { } why ? $": {Cell(why)}" : "";
             text.Append($"| {Cell(result.Promise)} (`{result.Id}`) | {Word(result.Verdict)}{detail} |\n");

@@ -22,6 +22,7 @@ internal sealed class ConformanceRun(IContainerEngine engine, TrialOptions optio
     )
     {
         var results = new List<PromiseResult>();
+        IReadOnlyList<string> seen;
         await using (var trial = Trial.Begin(engine.Name, options, clock))
         {
             foreach (var promise in Promises.All.Where(promise => only.Count == 0 || only.Contains(promise.Id, StringComparer.Ordinal)))
@@ -31,16 +32,38 @@ internal sealed class ConformanceRun(IContainerEngine engine, TrialOptions optio
                 results.Add(result);
                 onResult(result);
             }
+            seen = only.Count == 0 ? await LookAsync(trial) : [];
         }
         return new ConformanceReport(
             ConformanceReport.CurrentSchema,
             version,
             engine.Name,
-            await EngineVersionAsync(cancel),
+            await EngineVersion.TellAsync(options.Processes, engine.Name, cancel),
             $"{RuntimeInformation.OSDescription} {RuntimeInformation.OSArchitecture}",
             results.TrueForAll(result => result.Verdict != Verdict.Broken),
             results
-        );
+        )
+        {
+            Seen = seen,
+        };
+    }
+
+    /// <summary>What engines differ in where nothing is promised: who owns the folder, as whom commands run, which kernel it is.</summary>
+    private static async Task<IReadOnlyList<string>> LookAsync(Trial trial)
+    {
+        const string Script = """
+            echo "in the box: kernel $(uname -r), packet filter $(grep -qs ' nft_do_chain' /proc/kallsyms && echo yes || echo 'not seen')"
+            echo "in the box: /workdir ($(stat -f -c %T /workdir)) belongs to $(stat -c '%u:%g, mode %a' /workdir); commands run as $(id -u):$(id -g)"
+            """;
+        try
+        {
+            var said = await trial.LookAsync(Script);
+            return said.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        }
+        catch (BrokenPromiseException error)
+        {
+            return [$"no box to look into: {error.Message.ReplaceLineEndings(" ")}"];
+        }
     }
 
     private async Task<PromiseResult> TryAsync(Promise promise, Trial trial, CancellationToken cancel)
@@ -78,29 +101,6 @@ internal sealed class ConformanceRun(IContainerEngine engine, TrialOptions optio
         finally
         {
             await trial.ClearAsync();
-        }
-    }
-
-    private async Task<string> EngineVersionAsync(CancellationToken cancel)
-    {
-        var program = engine.Name switch
-        {
-            "apple" => "container",
-            "bubblewrap" => "bwrap",
-            var name => name,
-        };
-        try
-        {
-            var said = await options.Processes.CaptureAsync(
-                new CommandLine(program, ["--version"]),
-                TimeSpan.FromSeconds(10),
-                cancel: cancel
-            );
-            return said.Output.Trim().ReplaceLineEndings(" ");
-        }
-        catch (UserError error)
-        {
-            return $"its version cannot be told: {error.Message}";
         }
     }
 }

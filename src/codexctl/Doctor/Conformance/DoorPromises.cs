@@ -18,7 +18,7 @@ internal static class DoorPromises
     ];
 
     private const string Ask =
-        "ask() { exec 3<>/dev/tcp/127.0.0.1/$1 && printf \"$2\" >&3 && timeout 20 head -n 1 <&3 | tr -d '\\r'; exec 3>&-; }\n";
+        "ask() { exec 3<>/dev/tcp/127.0.0.1/$1 && printf \"$2\" >&3 && timeout 60 head -n 1 <&3 | tr -d '\\r'; exec 3>&-; }\n";
 
     private static async Task CodexAsync(Trial trial)
     {
@@ -52,7 +52,7 @@ internal static class DoorPromises
             "--cmd",
             "bash",
             "-c",
-            "exec 3<>/dev/tcp/127.0.0.1/3128; printf 'GET http://example.org/ HTTP/1.1\\r\\nHost: example.org\\r\\nConnection: close\\r\\n\\r\\n' >&3; timeout 20 cat <&3"
+            "exec 3<>/dev/tcp/127.0.0.1/3128; printf 'GET http://example.org/ HTTP/1.1\\r\\nHost: example.org\\r\\nConnection: close\\r\\n\\r\\n' >&3; timeout 60 cat <&3"
         );
         Expect(
             said,

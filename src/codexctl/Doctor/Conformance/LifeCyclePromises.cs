@@ -13,6 +13,7 @@ internal static class LifeCyclePromises
         new(Group, "run-and-stop", "A run makes its container, and the last run's end stops it", RunAndStopAsync),
         new(Group, "reuse", "The next run in the folder uses the same container, with what the last one left in it", ReuseAsync),
         new(Group, "start-stop-restart", "`start`, `exec`, `restart`, `stop` and `rm` do what they say", StartStopAsync),
+        new(Group, "exec-stopped", "`exec` in a container that does not run is an error that says how to start it", ExecStoppedAsync),
         new(Group, "temp", "A container of `--temp` is gone after its run", TempAsync),
         new(Group, "rm-running", "`rm` refuses a running container without `--force`", RemoveRunningAsync),
         new(Group, "missing-image", "A missing image is an error that names it; nothing is pulled by surprise", MissingImageAsync)
@@ -80,6 +81,19 @@ internal static class LifeCyclePromises
         Expect(await trial.RunAsync(folder, "stop"), s => s.ExitCode == 0, "stop");
         Expect(await trial.RunAsync(folder, "rm"), s => s.ExitCode == 0, "rm");
         Expect((await trial.ContainersAsync(folder)).Count == 0, "after rm the container is still there");
+    }
+
+    private static async Task ExecStoppedAsync(Trial trial)
+    {
+        var folder = trial.NewFolder();
+        Expect(await trial.RunAsync(folder, "run", "--cmd", "true"), s => s.ExitCode == 0, "run");
+        var (name, _) = await trial.ContainerAsync(folder);
+        Expect(
+            await trial.RunAsync(folder, "exec", "touch", "/workdir/x"),
+            s => s.ExitCode == 125 && s.Error.Contains($"codexctl start --name {name}", StringComparison.Ordinal),
+            "exec in a stopped container"
+        );
+        Expect(!File.Exists(Path.Combine(folder, "x")), "it ran anyway");
     }
 
     private static async Task TempAsync(Trial trial)

@@ -11,6 +11,8 @@ internal sealed class TerminalProgram : IDisposable
     private readonly StringBuilder _shown = new();
     private readonly byte[] _before = new byte[256];
     private readonly int _hold;
+    private readonly Thread _reader;
+    private volatile bool _closed;
 
     public TerminalProgram(
         CommandLine command,
@@ -38,7 +40,8 @@ internal sealed class TerminalProgram : IDisposable
                 Opened = [(9, _terminal.Name, Libc.OpenReadWrite)],
             }
         );
-        new Thread(Read) { IsBackground = true, Name = "terminal" }.Start();
+        _reader = new Thread(Read) { IsBackground = true, Name = "terminal" };
+        _reader.Start();
     }
 
     public SpawnedProcess Process { get; }
@@ -59,14 +62,20 @@ internal sealed class TerminalProgram : IDisposable
 
     public void Resize(TerminalSize size) => _terminal.Resize(size);
 
-    /// <summary>Waits until something is shown; half a minute at most.</summary>
+    /// <summary>
+    /// Waits until something is shown, a minute at most. What a program prints last can be read here only after its end, so an ended
+    /// one gets some more seconds.
+    /// </summary>
     public async Task ShowsAsync(string text)
     {
         var started = _clock.GetTimestamp();
+        long? ended = null;
         while (!Shown.Contains(text, StringComparison.Ordinal))
         {
+            ended ??= Process.Exited.IsCompleted ? _clock.GetTimestamp() : null;
             Trial.Expect(
-                _clock.GetElapsedTime(started) < TimeSpan.FromSeconds(30) && !Process.Exited.IsCompleted,
+                _clock.GetElapsedTime(started) < TimeSpan.FromMinutes(1)
+                    && (ended is not { } end || _clock.GetElapsedTime(end) < TimeSpan.FromSeconds(5)),
                 $"the terminal never showed {text}: {Said.Short(Shown)}"
             );
             await Task.Delay(TimeSpan.FromMilliseconds(20), _clock);
@@ -97,10 +106,19 @@ internal sealed class TerminalProgram : IDisposable
         }
     }
 
+    /// <summary>As the person does who closes the window.</summary>
+    public void Close() => Dispose();
+
     public void Dispose()
     {
-        _ = Libc.Close(_hold);
-        _terminal.Dispose();
+        if (!_closed)
+        {
+            _closed = true;
+            // A read that waits would keep the terminal open, and nobody would hear of its end.
+            _reader.Join(TimeSpan.FromSeconds(2));
+            _ = Libc.Close(_hold);
+            _terminal.Dispose();
+        }
     }
 
     private void Read()
@@ -108,8 +126,13 @@ internal sealed class TerminalProgram : IDisposable
         var buffer = new byte[4096];
         var decoder = Encoding.UTF8.GetDecoder();
         var text = new char[4096];
-        while (true)
+        Libc.PollDescriptor[] readable = [new(_terminal.Descriptor, Libc.PollIn)];
+        while (!_closed)
         {
+            if (Libc.Poll(readable, milliseconds: 50) == 0)
+            {
+                continue;
+            }
             var count = Libc.Read(_terminal.Descriptor, buffer);
             if (count <= 0)
             {

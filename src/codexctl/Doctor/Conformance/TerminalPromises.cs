@@ -14,20 +14,24 @@ internal static class TerminalPromises
         new(Group, "no-terminal", "Without one the command has none", HasNoneAsync),
         new(Group, "window-size", "A change of the window's size reaches the command", ResizeAsync),
         new(Group, "ctrl-c", "Ctrl-C is the command's; codexctl and its container stay", InterruptAsync),
+        new(Group, "closed-window", "A window that is closed ends its command and stops the container", ClosedAsync),
         new(Group, "left-as-it-was", "The terminal is afterwards as it was before, also when the command left it raw", LeftAsync),
         new(Group, "line-ends", "Lines end in carriage return and line feed on the terminal, and as they are in raw mode", LineEndsAsync),
     ];
 
     private static readonly TerminalSize _size = new(101, 33);
 
+    /// <summary>In a script: until the size has arrived. Clients tell it a moment after the command began.</summary>
+    private const string AwaitSize = "for i in $(seq 300); do [ \"$(stty size)\" = '33 101' ] && break; sleep 0.1; done;";
+
     private static async Task HasOneAsync(Trial trial)
     {
-        // Docker's client tells the size a moment after the command began.
         using var terminal = await OnTerminalAsync(
             trial,
-            "tty >/dev/null && echo a-terminal; for i in $(seq 50); do [ \"$(stty size)\" != '0 0' ] && break; sleep 0.1; done; stty size; echo kind $TERM; (sleep 0.2; echo job) & wait; ps -o tty= $$ >/dev/null 2>&1; echo end"
+            $"tty >/dev/null && echo a-terminal; {AwaitSize} stty size; echo kind $TERM; (sleep 0.2; echo job) & wait; echo end"
         );
         Expect(await terminal.EndAsync() == 0, $"exit code; {terminal.Shown}");
+        await terminal.ShowsAsync("end");
         foreach (var word in (string[])["a-terminal", "33 101", "kind xterm-256color", "job", "end"])
         {
             Expect(terminal.Shown.Contains(word, StringComparison.Ordinal), $"{word} is missing: {terminal.Shown}");
@@ -43,10 +47,19 @@ internal static class TerminalPromises
 
     private static async Task ResizeAsync(Trial trial)
     {
-        using var terminal = await OnTerminalAsync(trial, "trap 'stty size; exit 5' WINCH; echo ready; while :; do sleep 0.05; done");
+        // The first size may come as a change too, and a client may not listen yet in the moment after it: so the window is dragged on.
+        using var terminal = await OnTerminalAsync(
+            trial,
+            $"trap 'size=$(stty size); echo \"told $size\"; [ \"$size\" = \"22 64\" ] && exit 5' WINCH; {AwaitSize} echo ready; while :; do sleep 0.05; done"
+        );
         await terminal.ShowsAsync("ready");
-        terminal.Resize(new TerminalSize(64, 22));
-        await terminal.ShowsAsync("22 64");
+        for (var i = 0; i < 20 && !terminal.Process.Exited.IsCompleted; i++)
+        {
+            terminal.Resize(new TerminalSize(63, 22));
+            terminal.Resize(new TerminalSize(64, 22));
+            await Task.WhenAny(terminal.Process.Exited, Task.Delay(TimeSpan.FromSeconds(1)));
+        }
+        await terminal.ShowsAsync("told 22 64");
         Expect(await terminal.EndAsync() == 5, $"exit code; {terminal.Shown}");
     }
 
@@ -54,7 +67,8 @@ internal static class TerminalPromises
     {
         using var terminal = await OnTerminalAsync(
             trial,
-            "trap 'echo interrupted' INT; echo ready; sleep 30; trap - INT; echo go on; read -r line; echo \"read $line\"; exit 6"
+            // Waits in small steps: Ctrl-C may come between two programs, where only the shell hears it.
+            "trap 'echo interrupted; heard=1' INT; echo ready; until [ -n \"$heard\" ]; do sleep 0.1; done; trap - INT; echo go on; read -r line; echo \"read $line\"; exit 6"
         );
         await terminal.ShowsAsync("ready");
         terminal.Type("\x03");
@@ -66,6 +80,16 @@ internal static class TerminalPromises
         Expect(await trial.LookAsync("echo still here"), s => s.Output == "still here\n", "the container after Ctrl-C");
     }
 
+    private static async Task ClosedAsync(Trial trial)
+    {
+        var folder = trial.NewFolder();
+        using var terminal = trial.OnTerminal(folder, _size, "run", "--cmd", "sh", "-c", "echo the-window-is-open; exec sleep 600");
+        await terminal.ShowsAsync("the-window-is-open");
+        terminal.Close();
+        await terminal.EndAsync();
+        await trial.EventuallyAsync(async () => (await trial.ContainerAsync(folder)).State == "stopped", "the container is stopped");
+    }
+
     private static async Task LeftAsync(Trial trial)
     {
         using var terminal = await OnTerminalAsync(trial, "stty raw -echo; echo raw; exit 3");
@@ -75,8 +99,9 @@ internal static class TerminalPromises
 
     private static async Task LineEndsAsync(Trial trial)
     {
-        using var terminal = await OnTerminalAsync(trial, "printf 'one\\ntwo\\n'; stty -opost; printf 'three\\nfour\\n'; stty opost");
+        using var terminal = await OnTerminalAsync(trial, "printf 'one\\ntwo\\n'; stty -opost; printf 'three\\nfour\\n.'; stty opost");
         Expect(await terminal.EndAsync() == 0, $"exit code; {terminal.Shown}");
+        await terminal.ShowsAsync("four\n.");
         Expect(terminal.Shown.Contains("one\r\ntwo\r\n", StringComparison.Ordinal), $"ordinary lines: {Show(terminal)}");
         Expect(terminal.Shown.Contains("three\nfour\n", StringComparison.Ordinal), $"lines without output processing: {Show(terminal)}");
 

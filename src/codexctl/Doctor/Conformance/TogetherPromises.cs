@@ -59,8 +59,8 @@ internal static class TogetherPromises
         var running = trial.Start(folder, "run", "--cmd", "bash", "-c", "trap '' TERM INT HUP; echo >ready; while :; do sleep 0.1; done");
         await trial.EventuallyAsync(() => File.Exists(Path.Combine(folder, "ready")) || running.HasEnded, "the command is on");
         var stopping = trial.Start(folder, "stop");
-        Expect(await stopping.EndAsync(TimeSpan.FromSeconds(25)), s => s.ExitCode == 0, "codexctl stop");
-        await running.EndAsync(TimeSpan.FromSeconds(25));
+        Expect(await stopping.EndAsync(TimeSpan.FromSeconds(45)), s => s.ExitCode == 0, "codexctl stop");
+        await running.EndAsync(TimeSpan.FromSeconds(45));
         var (_, state) = await trial.ContainerAsync(folder);
         Expect(state == "stopped", $"the container is {state}");
     }

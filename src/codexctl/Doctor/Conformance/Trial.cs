@@ -199,13 +199,13 @@ internal sealed class Trial : IAsyncDisposable
 
     public Task EventuallyAsync(Func<bool> holds, string what) => EventuallyAsync(() => Task.FromResult(holds()), what);
 
-    /// <summary>Waits for something that takes its time, half a minute at most.</summary>
+    /// <summary>Waits for something that takes its time, a minute at most.</summary>
     public async Task EventuallyAsync(Func<Task<bool>> holds, string what)
     {
         var started = _clock.GetTimestamp();
         while (!await holds())
         {
-            Expect(_clock.GetElapsedTime(started) < TimeSpan.FromSeconds(30), $"waited in vain: {what}");
+            Expect(_clock.GetElapsedTime(started) < TimeSpan.FromMinutes(1), $"waited in vain: {what}");
             await Task.Delay(TimeSpan.FromMilliseconds(50), _clock);
         }
     }

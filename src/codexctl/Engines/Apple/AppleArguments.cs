@@ -25,7 +25,7 @@ public static class AppleArguments
     public static List<string> Create(ContainerSpec spec, string links)
     {
         List<string> arguments = ["create", "--name", spec.Name, "--init"];
-        if (spec.Network == BoxNetwork.None)
+        if (spec is { Network: BoxNetwork.None, Door: null })
         {
             // Not an --internal network: those let connections out.
             arguments.AddRange(["--network", "none"]);
@@ -34,6 +34,11 @@ public static class AppleArguments
         foreach (var capability in Box.Capabilities)
         {
             arguments.AddRange(["--cap-add", capability]);
+        }
+        if (spec.Door is not null)
+        {
+            // For process 1 alone, to close the network but for the door; nothing that is run later gets it, su-exec neither.
+            arguments.AddRange(["--cap-add", "NET_ADMIN"]);
         }
         if (spec.Cpus is { } cpus)
         {
@@ -48,7 +53,7 @@ public static class AppleArguments
         }
         foreach (var mount in spec.Mounts)
         {
-            arguments.AddRange(AppleMounts.Option(mount, links));
+            arguments.AddRange(AppleMounts.Option(mount, links, socketDoor: spec.Door is null));
         }
         foreach (var hidden in spec.Hidden)
         {
@@ -60,7 +65,13 @@ public static class AppleArguments
         }
         arguments.AddRange(["--env", $"CODEXCTL_UID={spec.User.UserId}", "--env", $"CODEXCTL_GID={spec.User.GroupId}"]);
         arguments.AddRange(["--env", $"{MachineVariable}=1"]);
-        arguments.AddRange(["--user", "0:0", "--workdir", Box.Workdir, "--entrypoint", Box.Init, spec.Image]);
+        if (spec.Door is { } door)
+        {
+            arguments.AddRange(["--env", $"{Box.DoorHostVariable}={door.Host}"]);
+            arguments.AddRange(["--env", $"{Box.DoorFilterVariable}={(spec.Network == BoxNetwork.None ? "1" : "0")}"]);
+        }
+        var init = spec.Door is null ? Box.Init : Box.TcpInit;
+        arguments.AddRange(["--user", "0:0", "--workdir", Box.Workdir, "--entrypoint", init, spec.Image]);
         return arguments;
     }
 
@@ -84,6 +95,8 @@ public static class AppleArguments
         arguments.AddRange(spec.Command);
         return arguments;
     }
+
+    public static List<string> Logs(string name) => ["logs", "-n", "5", name];
 
     public static List<string> KillSession(string container, string session) =>
         ["exec", "--user", "0:0", container, Box.Enter, "--kill", session];
@@ -129,7 +142,12 @@ public static class AppleArguments
     public static IReadOnlyList<string> LeftOut(ImageBuild build) =>
         [.. build.Arguments.Where(argument => HoldsPassword(argument.Value)).Select(argument => argument.Key)];
 
+    /// <summary>The one network that is always there, and that a box gets which asks for none.</summary>
+    public static List<string> InspectNetwork() => ["network", "inspect", "default"];
+
     public static List<string> InspectImage(string image) => ["image", "inspect", image];
+
+    public static List<string> InspectImages(IReadOnlyList<string> images) => ["image", "inspect", .. images];
 
     public static List<string> ListImages() => ["image", "list", "--format", "json"];
 

@@ -22,6 +22,28 @@ public sealed partial class AppleEngine
         return AppleClient.Says(result, "image not found") ? null : throw AppleClient.Explain(arguments, result);
     }
 
+    /// <remarks>One that lost its name to a newer one is in no list; Apple's `image prune` removes those.</remarks>
+    public async Task<IReadOnlyList<ImageInfo>> ListImagesAsync(string label, CancellationToken cancel = default)
+    {
+        var listed = (await _client.CheckedAsync(AppleArguments.ListImages(), AppleClient.LookUp, cancel)).Output;
+        var (names, complete) = AppleJson.ImageNames(listed);
+        if (!complete && names.Count > 0)
+        {
+            listed = (await _client.CheckedAsync(AppleArguments.InspectImages(names), AppleClient.LookUp, cancel)).Output;
+        }
+        return
+        [
+            .. AppleJson
+                .Images(listed, Architecture)
+                .Where(image => image.Labels.ContainsKey(label))
+                .GroupBy(image => image.Id, StringComparer.Ordinal)
+                .Select(same => same.First() with { Tags = [.. same.Select(image => image.Name).Order(StringComparer.Ordinal)] }),
+        ];
+    }
+
+    public Task TagImageAsync(string image, string name, CancellationToken cancel = default) =>
+        _client.CheckedAsync(AppleArguments.TagImage(image, name), AppleClient.Change, cancel);
+
     public Task PullImageAsync(string image, Action<string> onLine, CancellationToken cancel = default) =>
         _client.StreamAsync(AppleArguments.PullImage(image), onLine, _silence, cancel);
 

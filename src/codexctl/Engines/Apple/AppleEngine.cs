@@ -21,6 +21,26 @@ public sealed partial class AppleEngine(IProcesses processes, Paths paths, Perso
     public EngineCapabilities Capabilities { get; } =
         new(Images: true, Limits: true, RootExec: true, OwnNetwork: true, HomeOnHost: false) { WholeCpus = true, RelaysDoor = true };
 
+    /// <summary>The socket, as far as anybody knows; where it does not answer, TCP.</summary>
+    public EngineDoor Door { get; } = new(HasTcp: true);
+
+    /// <summary>
+    /// The Mac's own address on the network of boxes. It exists only while a box of that network runs, so the gateway waits for it.
+    /// Other software can have taken the usual one (192.168.64.1): it is always asked for.
+    /// </summary>
+    public async Task<TcpDoor> TcpDoorAsync(CancellationToken cancel = default)
+    {
+        var asked = await _client.CheckedAsync(AppleArguments.InspectNetwork(), AppleClient.LookUp, cancel);
+        return AppleJson.Gateway(asked.Output) is { } gateway
+            ? new TcpDoor(gateway, gateway.ToString())
+            : throw new UserError(
+                "Boxes of Apple's container cannot reach codexctl's door over TCP.",
+                "Its network `default` tells no IPv4 address of this Mac (container network inspect default).",
+                "Restart its service (container system stop, container system start), or choose another engine with --engine.",
+                ExitCodes.BeforeCommand
+            );
+    }
+
     public async Task<IReadOnlyList<ContainerInfo>> InspectAsync(IReadOnlyList<string> names, CancellationToken cancel = default)
     {
         // Not by `inspect`: that says nothing about those that exist when one of them does not.
@@ -89,6 +109,12 @@ public sealed partial class AppleEngine(IProcesses processes, Paths paths, Perso
 
     public Task<ProcessResult> CaptureAsync(ExecSpec spec, TimeSpan limit, string? input = null, CancellationToken cancel = default) =>
         processes.CaptureAsync(ExecCommand(spec), limit, input, cancel);
+
+    public async Task<string?> LastWordsAsync(string name, CancellationToken cancel = default)
+    {
+        var result = await _client.RunAsync(AppleArguments.Logs(name), AppleClient.LookUp, cancel);
+        return result.ExitCode == 0 ? AppleClient.Lines(result.Output).LastOrDefault() : null;
+    }
 
     public Task KillSessionAsync(string container, string session, CancellationToken cancel = default) =>
         GoneIsFineAsync(AppleArguments.KillSession(container, session), cancel);

@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
 using static Codexctl.Engines.EngineJson;
 
@@ -22,14 +24,35 @@ internal static class AppleJson
     /// <summary>Whether the builder of `container builder status` runs.</summary>
     public static bool BuilderRuns(string json) => Elements(json).Any(builder => State(builder) == ContainerState.Running);
 
+    /// <summary>The IPv4 gateway of an inspected network, which is the Mac itself; null when it is not told.</summary>
+    public static IPAddress? Gateway(string json) =>
+        Elements(json)
+            .Select(network => IPAddress.TryParse(Text(Child(network, "status"), "ipv4Gateway"), out var address) ? address : null)
+            .FirstOrDefault(address => address?.AddressFamily == AddressFamily.InterNetwork);
+
     /// <param name="architecture">Of the variants, the one that runs here: arm64, amd64.</param>
-    public static ImageInfo? Image(string json, string name, string architecture)
+    public static ImageInfo? Image(string json, string name, string architecture) =>
+        // An empty list is the answer for its own images, which are none of ours.
+        Elements(json) is [var image, ..]
+            ? Image(image, name, architecture)
+            : null;
+
+    /// <summary>What `image list` and `image inspect` print, an element a name.</summary>
+    public static List<ImageInfo> Images(string json, string architecture) =>
+        [.. Elements(json).Select(image => Image(image, ImageName(image), architecture))];
+
+    /// <summary>The names that `image list` prints; before 1.0 it printed nothing else of use.</summary>
+    public static (List<string> Names, bool Complete) ImageNames(string json)
     {
-        if (Elements(json) is not [var image, ..])
-        {
-            // So it answers for its own images, which are none of ours.
-            return null;
-        }
+        var images = Elements(json);
+        return ([.. images.Select(ImageName)], images.All(image => Child(image, "variants").ValueKind == JsonValueKind.Array));
+    }
+
+    private static string ImageName(JsonElement image) =>
+        Text(Child(image, "configuration"), "name") ?? Text(image, "reference") ?? Text(image, "name") ?? "";
+
+    private static ImageInfo Image(JsonElement image, string name, string architecture)
+    {
         var variants = Child(image, "variants") is { ValueKind: JsonValueKind.Array } all ? all.EnumerateArray().ToList() : [];
         var ours = variants.FirstOrDefault(v => Text(Child(v, "platform"), "architecture") == architecture);
         if (ours.ValueKind == JsonValueKind.Undefined)
@@ -39,8 +62,7 @@ internal static class AppleJson
         var configuration = Child(image, "configuration");
         return new ImageInfo(
             name,
-            Text(image, "id")
-                ?? (Text(Child(configuration, "descriptor"), "digest") ?? "").Replace("sha256:", "", StringComparison.Ordinal),
+            Text(image, "id") ?? Digest(Child(configuration, "descriptor")) ?? Digest(Child(image, "index")) ?? "",
             Labels(Child(Child(Child(ours, "config"), "config"), "Labels")),
             Child(ours, "size") is { ValueKind: JsonValueKind.Number } size && size.TryGetInt64(out var bytes) ? bytes : null,
             Time(Child(configuration, "creationDate")) ?? Time(Child(Child(ours, "config"), "created"))
@@ -60,12 +82,15 @@ internal static class AppleJson
         )
         {
             WorkdirSource = Mounts(Child(configuration, "mounts")).Select(mount => Text(mount, "source")).FirstOrDefault(),
+            ImageId = Digest(Child(Child(configuration, "image"), "descriptor")),
         };
     }
 
     /// <summary>What is mounted at /workdir.</summary>
     private static IEnumerable<JsonElement> Mounts(JsonElement mounts) =>
         mounts.ValueKind == JsonValueKind.Array ? mounts.EnumerateArray().Where(mount => Text(mount, "destination") == Box.Workdir) : [];
+
+    private static string? Digest(JsonElement descriptor) => Text(descriptor, "digest")?.Replace("sha256:", "", StringComparison.Ordinal);
 
     private static ContainerState State(JsonElement container)
     {
@@ -90,29 +115,8 @@ internal static class AppleJson
         return null;
     }
 
-    private static List<JsonElement> Elements(string json)
-    {
-        try
-        {
-            using var document = JsonDocument.Parse(json);
-            var list = document.RootElement;
-            if (list.ValueKind != JsonValueKind.Array)
-            {
-                throw new JsonException("It is not a list.");
-            }
-            return [.. list.EnumerateArray().Where(e => e.ValueKind == JsonValueKind.Object).Select(e => e.Clone())];
-        }
-        catch (JsonException error)
-        {
-            // On somebody's terminal nothing but text.
-            var begin = string.Concat(json.Trim().Select(c => char.IsControl(c) ? ' ' : c));
-            throw new UserError(
-                "Apple's container answered with something that is not the expected JSON.",
-                begin.Length == 0 ? "It said nothing." : $"{error.Message} It began with: {begin[..Math.Min(80, begin.Length)]}",
-                "Check it by itself (container ls --all --format json), or choose another engine with --engine."
-            );
-        }
-    }
+    private static List<JsonElement> Elements(string json) =>
+        EngineJson.Elements(json, "Apple's container", "container ls --all --format json");
 
     private static DateTimeOffset? Time(JsonElement value) =>
         value.ValueKind switch

@@ -8,9 +8,10 @@ public static class AppleMounts
 {
     /// <summary>The words for one mount.</summary>
     /// <param name="links">The folder of the links; its own path holds no ':'.</param>
-    public static IReadOnlyList<string> Option(Mount mount, string links)
+    /// <param name="socketDoor">The door is its socket; else it is over TCP, and its folder holds the port and the token.</param>
+    public static IReadOnlyList<string> Option(Mount mount, string links, bool socketDoor = true)
     {
-        if (mount.Target == Box.Door)
+        if (mount.Target == Box.Door && socketDoor)
         {
             // The socket alone: a folder shared with the virtual machine shows sockets that nobody can connect to. The engine
             // makes one of its own inside and relays each connection.

@@ -1,4 +1,5 @@
 using System.IO.Pipes;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Codexctl.Engines.Bubblewrap.InBox;
 using Codexctl.Processes;
@@ -144,11 +145,12 @@ public sealed partial class BubblewrapEngine
         go.ClientSafePipeHandle.Dispose();
 
         BoxProcess? box = null;
+        // Closed only after a bwrap that hangs was killed: closing waits for the read.
+        using var reader = new StreamReader(status);
         try
         {
-            using var reader = new StreamReader(status);
             var line = await Task.Factory.StartNew(reader.ReadLine, TaskCreationOptions.LongRunning).WaitAsync(StartLimit, cancel);
-            if (line is not null && JsonNode.Parse(line)?["child-pid"]?.GetValue<int>() is { } id)
+            if (line is not null && ChildIn(line) is { } id)
             {
                 box = BoxProcess.Observe(id);
                 box?.Write(container);
@@ -165,11 +167,34 @@ public sealed partial class BubblewrapEngine
             await child.Process.Exited.WaitAsync(StopLimit, cancel);
             return ready + (File.Exists(log) ? await File.ReadAllTextAsync(log, cancel) : "");
         }
-        catch
+        catch (Exception error)
         {
             child.Process.Signal(Libc.SigKill, group: true);
             box?.Kill(StopLimit);
+            if (error is TimeoutException)
+            {
+                throw new UserError(
+                    $"bubblewrap did not make the box within {StartLimit.TotalSeconds:0} seconds.",
+                    $"The program is {command.File}.",
+                    "Check that it works by itself: bwrap --ro-bind / / true"
+                );
+            }
             throw;
+        }
+    }
+
+    /// <summary>The process that bwrap's first line of status tells; null when it is no such line.</summary>
+    private static int? ChildIn(string line)
+    {
+        try
+        {
+            return JsonNode.Parse(line) is JsonObject status && status["child-pid"] is JsonValue id && id.TryGetValue(out int number)
+                ? number
+                : null;
+        }
+        catch (JsonException)
+        {
+            return null;
         }
     }
 

@@ -11,6 +11,7 @@ namespace Codexctl.Engines.Docker;
 /// <param name="LoopbackFromInside">The name under which boxes reach this machine's loopback: engines in a virtual machine have one.</param>
 /// <param name="Down">What it says when it does not answer at all.</param>
 /// <param name="Start">How a person brings it back.</param>
+/// <param name="Floor">The oldest release that knows all options that are used.</param>
 public sealed record DockerDialect(
     string Name,
     string Title,
@@ -21,7 +22,8 @@ public sealed record DockerDialect(
     bool LeavesProcesses,
     string? LoopbackFromInside,
     IReadOnlyList<string> Down,
-    string Start
+    string Start,
+    string Floor
 )
 {
     /// <summary>
@@ -44,7 +46,8 @@ public sealed record DockerDialect(
             LeavesProcesses: false,
             virtualMachine ? "host.docker.internal" : null,
             ["Cannot connect to the Docker daemon", "failed to connect to the docker API", "permission denied while trying to connect"],
-            "Start its service (sudo systemctl start docker), or choose another engine: --engine bubblewrap"
+            "Start its service (sudo systemctl start docker), or choose another engine: --engine bubblewrap",
+            "Docker 20.10"
         );
 
     /// <param name="rootless">Run by an ordinary user, whose numeric ids are to be the same inside.</param>
@@ -63,7 +66,8 @@ public sealed record DockerDialect(
             LeavesProcesses: true,
             virtualMachine ? "host.containers.internal" : null,
             ["Cannot connect to Podman", "unable to connect to Podman"],
-            "Start its machine (podman machine start), or choose another engine with --engine"
+            "Start its machine (podman machine start), or choose another engine with --engine",
+            "Podman 4.0"
         );
 
     /// <summary>A line of standard error that says nothing about the call itself.</summary>

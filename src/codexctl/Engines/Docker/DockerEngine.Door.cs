@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.NetworkInformation;
+using System.Net.Sockets;
 
 namespace Codexctl.Engines.Docker;
 
@@ -22,6 +23,8 @@ public sealed partial class DockerEngine
         var asked = await CheckedAsync(["network", "inspect", "bridge"], _lookUp, cancel);
         var gateway =
             DockerJson.Gateway(asked.Output)
+            // A docker that made its bridge itself does not tell the address before it was started a second time.
+            ?? (DockerJson.Bridge(asked.Output) is { } bridge ? AddressOf(bridge) : null)
             ?? throw Impossible("Its network `bridge` has no gateway address, or there is no such network.");
         if (
             !NetworkInterface
@@ -34,6 +37,14 @@ public sealed partial class DockerEngine
         }
         return new TcpDoor(gateway, gateway.ToString());
     }
+
+    private static IPAddress? AddressOf(string device) =>
+        NetworkInterface
+            .GetAllNetworkInterfaces()
+            .Where(one => one.Name == device)
+            .SelectMany(one => one.GetIPProperties().UnicastAddresses)
+            .Select(own => own.Address)
+            .FirstOrDefault(address => address.AddressFamily == AddressFamily.InterNetwork);
 
     private UserError Impossible(string why) =>
         new(

@@ -9,6 +9,11 @@ public sealed partial class DockerEngine(IProcesses processes, DockerDialect dia
     private static readonly TimeSpan _copy = TimeSpan.FromMinutes(30);
     private static readonly TimeSpan _change = TimeSpan.FromMinutes(2);
 
+    private static readonly Dictionary<string, string> _noLabels = new(StringComparer.Ordinal);
+
+    private const int MostLooks = 5;
+    private static readonly TimeSpan _betweenLooks = TimeSpan.FromMilliseconds(300);
+
     public string Name => dialect.Name;
 
     public EngineCapabilities Capabilities { get; } = new(Images: true, Limits: true, RootExec: true, OwnNetwork: true, HomeOnHost: false);
@@ -26,9 +31,68 @@ public sealed partial class DockerEngine(IProcesses processes, DockerDialect dia
 
     public async Task<IReadOnlyList<ContainerInfo>> ListAsync(CancellationToken cancel = default)
     {
-        var result = await CheckedAsync(["container", "ls", "--all", "--quiet", "--no-trunc"], _lookUp, cancel);
-        var ids = Lines(result.Output).ToList();
-        return ids.Count == 0 ? [] : await InspectAsync(ids, cancel);
+        var listed = await ListedAsync(cancel);
+        if (listed.Count == 0)
+        {
+            return [];
+        }
+        try
+        {
+            return await InspectAsync([.. listed.Keys], cancel);
+        }
+        catch (ProcessError)
+        {
+            return await InspectOneByOneAsync(listed, cancel);
+        }
+    }
+
+    /// <summary>Names by ids. What is being removed has no more to tell.</summary>
+    private async Task<Dictionary<string, string>> ListedAsync(CancellationToken cancel)
+    {
+        var result = await CheckedAsync(
+            ["container", "ls", "--all", "--no-trunc", "--format", "{{.ID}}\t{{.State}}\t{{.Names}}"],
+            _lookUp,
+            cancel
+        );
+        return Lines(result.Output)
+            .Select(line => line.Split('\t'))
+            .Where(cells => cells.Length == 3 && !cells[1].Equals("removing", StringComparison.OrdinalIgnoreCase))
+            .ToDictionary(cells => cells[0], cells => cells[2], StringComparer.Ordinal);
+    }
+
+    /// <summary>
+    /// One container that somebody is removing at this moment can make the engine refuse to tell of any (podman: its layers are gone,
+    /// its record is not). So each by itself; one that cannot be told of is looked for again, and left out when it is gone. One that
+    /// stays like that is told as what it is: there, in no known state.
+    /// </summary>
+    private async Task<IReadOnlyList<ContainerInfo>> InspectOneByOneAsync(Dictionary<string, string> listed, CancellationToken cancel)
+    {
+        var found = new List<ContainerInfo>();
+        foreach (var (id, name) in listed)
+        {
+            for (var looks = 1; ; looks++)
+            {
+                try
+                {
+                    found.AddRange(await InspectAsync([id], cancel));
+                    break;
+                }
+                catch (ProcessError)
+                {
+                    if (!(await ListedAsync(cancel)).ContainsKey(id))
+                    {
+                        break;
+                    }
+                    if (looks == MostLooks)
+                    {
+                        found.Add(new ContainerInfo(name, ContainerState.Unknown, "", _noLabels, null, null));
+                        break;
+                    }
+                    await Task.Delay(_betweenLooks, cancel);
+                }
+            }
+        }
+        return found;
     }
 
     public async Task CreateAsync(ContainerSpec spec, CancellationToken cancel = default)
@@ -95,6 +159,12 @@ public sealed partial class DockerEngine(IProcesses processes, DockerDialect dia
 
     public async Task<IReadOnlyList<string>> ImageNamesAsync(CancellationToken cancel = default) =>
         [.. Lines((await CheckedAsync(["image", "ls", "--format", "{{.Repository}}:{{.Tag}}"], _lookUp, cancel)).Output)];
+
+    public async Task<string?> LastWordsAsync(string name, CancellationToken cancel = default)
+    {
+        var result = await RunAsync(["container", "logs", "--tail", "5", name], _lookUp, cancel);
+        return result.ExitCode == 0 ? Lines($"{result.Output}\n{result.Error}").LastOrDefault() : null;
+    }
 
     public Task KillSessionAsync(string container, string session, CancellationToken cancel = default) =>
         GoneIsFineAsync(["exec", "--user", "0:0", container, Box.Enter, "--kill", session], cancel);
@@ -231,7 +301,13 @@ public sealed partial class DockerEngine(IProcesses processes, DockerDialect dia
     private Exception Explain(IReadOnlyList<string> arguments, ProcessResult result) =>
         dialect.Down.Any(words => result.Error.Contains(words, StringComparison.OrdinalIgnoreCase))
             ? new UserError($"{dialect.Title} does not answer.", Lines(result.Error).FirstOrDefault(), dialect.Start)
-            : new ProcessError(Command(arguments), result);
+        : Lines(result.Error).FirstOrDefault(line => line.Contains("unknown flag", StringComparison.OrdinalIgnoreCase)) is { } unknown
+            ? new UserError(
+                $"{dialect.Title} is too old: it does not know an option that codexctl needs.",
+                unknown,
+                $"Install {dialect.Floor} or later, or choose another engine with --engine."
+            )
+        : new ProcessError(Command(arguments), result);
 
     private static bool IsMissing(string line) =>
         line.Contains("No such container", StringComparison.OrdinalIgnoreCase)

@@ -64,6 +64,10 @@ internal static class DockerJson
             .Select(config => IPAddress.TryParse(Text(config, "Gateway"), out var address) ? address : null)
             .FirstOrDefault(address => address?.AddressFamily == AddressFamily.InterNetwork);
 
+    /// <summary>The device on this machine that an inspected network is bridged by; null when it is not told.</summary>
+    public static string? Bridge(string json) =>
+        Elements(json).Select(network => Text(Child(network, "Options"), "com.docker.network.bridge.name")).FirstOrDefault();
+
     private static ContainerInfo Container(JsonElement container)
     {
         var config = Child(container, "Config");
@@ -122,26 +126,8 @@ internal static class DockerJson
         return null;
     }
 
-    private static List<JsonElement> Elements(string json)
-    {
-        try
-        {
-            using var document = JsonDocument.Parse(json);
-            if (document.RootElement.ValueKind != JsonValueKind.Array)
-            {
-                throw new JsonException("not a list");
-            }
-            return [.. document.RootElement.EnumerateArray().Where(e => e.ValueKind == JsonValueKind.Object).Select(e => e.Clone())];
-        }
-        catch (JsonException error)
-        {
-            throw new UserError(
-                "The container engine answered with something that is not the expected JSON.",
-                $"{error.Message} It began with: {json.Trim()[..Math.Min(80, json.Trim().Length)]}",
-                "Check the engine by itself (docker version), or choose another one with --engine."
-            );
-        }
-    }
+    private static List<JsonElement> Elements(string json) =>
+        EngineJson.Elements(json, "The container engine", "docker version, podman version");
 
     private static DateTimeOffset? Time(string? text) =>
         DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) && time.Year > 1

@@ -3,6 +3,7 @@ using System.Text;
 using Codexctl.Auth;
 using Codexctl.Engines;
 using Codexctl.Processes;
+using Codexctl.Settings;
 
 namespace Codexctl.Gateway.Login;
 
@@ -18,24 +19,43 @@ public sealed class BoxLogin(IContainerEngine engine, string container, Containe
     /// <summary>Where Codex in a box renews its tokens, at the door.</summary>
     public const string TokenPath = "/codexctl/login/token";
 
+    /// <summary>Where it signs out, at the door: that is about the box's copy, and must not end the login everywhere.</summary>
+    public const string RevokePath = "/codexctl/login/revoke";
+
     private const int NotThere = 66;
 
     // The search path of the box may begin with folders of the agent's.
     private const string Safe = "PATH=/usr/local/bin:/usr/bin:/bin; umask 077; set -eu; ";
 
-    private const string ReadScript = Safe + "[ -f \"$1\" ] || exit 66; head -c \"$2\" \"$1\"";
+    // The agent may have put a pipe there, or something that cannot be read.
+    private const string ReadScript = Safe + "[ -f \"$1\" ] && [ -r \"$1\" ] || exit 66; head -c \"$2\" \"$1\"";
+
+    // A link in the place of the home's folder would carry the login elsewhere, into the project for one; a folder in the place of the file, or
+    // one that cannot be written, would keep every later run from starting.
+    private const string ClearScript =
+        "folder=${1%/*}; { [ -d \"$folder\" ] && [ ! -L \"$folder\" ]; } || rm -f \"$folder\"; mkdir -p \"$folder\"; chmod u+rwx \"$folder\"; "
+        + "{ [ -L \"$1\" ] || [ ! -d \"$1\" ]; } || chmod -R u+rwx \"$1\"; [ ! -d \"$1\" ] || rm -rf \"$1\"; ";
+
+    private const string GivenScript = "folder=${1%/*}; mkdir -p \"$folder\"; [ ! -d \"$1\" ] || { echo 'it is a folder' >&2; exit 1; }; ";
 
     // Nothing replaces the old file but a whole new one: when we are killed, the rest of standard input is missing.
     private const string WriteScript =
-        Safe
-        + "folder=${1%/*}; mkdir -p \"$folder\"; [ ! -d \"$1\" ]; new=$(mktemp \"$folder/.auth.XXXXXX\"); trap 'rm -f \"$new\"' EXIT; "
+        "new=$(mktemp \"$folder/.auth.XXXXXX\"); trap 'rm -f \"$new\"' EXIT; "
         + "cat >\"$new\"; [ \"$(wc -c <\"$new\")\" -eq \"$2\" ]; chmod 600 \"$new\"; mv -f \"$new\" \"$1\"";
 
-    private const string RemoveScript = Safe + "rm -f \"$1\" \"${1%/*}\"/.auth.??????; [ ! -e \"$1\" ]";
+    private const string RemoveScript = Safe + ClearScript + "rm -f \"$1\" \"$folder\"/.auth.??????; [ ! -e \"$1\" ] && [ ! -L \"$1\" ]";
+
+    private const string Whole = "whole";
 
     private static readonly TimeSpan _limit = TimeSpan.FromSeconds(20);
 
     public string Container => container;
+
+    /// <summary>
+    /// Whether the login that is in the box was put there with its refresh token: then what Codex made of it there counts. The mark is the
+    /// host's; what the box says of itself the agent may have written.
+    /// </summary>
+    public bool HasWhole => files is not null && File.Exists(files.LoginInside) && File.ReadAllText(files.LoginInside) == Whole;
 
     /// <summary>The bytes; null when there is no such file.</summary>
     /// <exception cref="UserError">The box cannot be asked.</exception>
@@ -57,19 +77,31 @@ public sealed class BoxLogin(IContainerEngine engine, string container, Containe
 
     public async Task WriteAsync(AuthDocument login, CancellationToken cancel = default)
     {
-        if (files is not null)
-        {
-            // First: a login in a box that nobody remembers would stay there.
-            PrivateFile.Write(files.LoginInside, "");
-        }
+        // First: a login in a box that nobody remembers would stay there.
+        Remember(login);
         var length = login.Bytes.Length.ToString(CultureInfo.InvariantCulture);
-        var result = await RunAsync(WriteScript, length, Encoding.UTF8.GetString(login.Bytes.Span), cancel);
+        var result = await RunAsync(
+            Safe + (path == DefaultPath ? ClearScript : GivenScript) + WriteScript,
+            length,
+            Encoding.UTF8.GetString(login.Bytes.Span),
+            cancel
+        );
         if (result.ExitCode != 0)
         {
             throw Failed("written", result);
         }
     }
 
+    /// <summary>A login of this kind is in the box, for whoever is to take it out.</summary>
+    public void Remember(AuthDocument login)
+    {
+        if (files is not null)
+        {
+            PrivateFile.Write(files.LoginInside, login.RefreshToken is null ? "" : Whole);
+        }
+    }
+
+    /// <summary>Only the login of the online home: what the agent put in its place goes too.</summary>
     public async Task RemoveAsync(CancellationToken cancel = default)
     {
         var result = await RunAsync(RemoveScript, "", null, cancel);
@@ -102,8 +134,9 @@ public sealed class BoxLogin(IContainerEngine engine, string container, Containe
     private UserError Failed(string what, ProcessResult result) =>
         new(
             $"{path} in the container {container} could not be {what}.",
-            result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).LastOrDefault()
-                ?? $"The command in the container ended with exit code {result.ExitCode}.",
+            result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).LastOrDefault() is { } last
+                ? Shown.Text(last)
+                : $"The command in the container ended with exit code {result.ExitCode}.",
             $"Check that the container runs: codexctl ls"
         );
 }

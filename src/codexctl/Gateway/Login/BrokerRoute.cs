@@ -77,6 +77,13 @@ internal sealed class BrokerRoute : IDisposable
             call.Error = error.Message;
             await WordsAsync(context, Answer.Sentence(error));
         }
+        catch (Exception error)
+            when (error is IOException or UnauthorizedAccessException && !context.RequestAborted.IsCancellationRequested)
+        {
+            // Of the connection to OpenAI, or of the disk that the renewed login goes to.
+            call.Error = error.Message;
+            await WordsAsync(context, error.Message);
+        }
         catch (HttpRequestException error)
         {
             var why = (error.InnerException?.Message ?? error.Message).TrimEnd('.');
@@ -126,6 +133,10 @@ internal sealed class BrokerRoute : IDisposable
         call.Kind = post ? "turn" : "list";
         using var bytes = await RequestBytes.ReadAsync(context.Request.BodyReader, context.Request.ContentLength, context.RequestAborted);
         call.Model = post ? Model(bytes.Memory.Span) : null;
+        if (post)
+        {
+            call.Begin(context, _sink, bytes.Memory.Span);
+        }
 
         var login = await _refresher.EnsureAsync(null, context.RequestAborted);
         var answer = await SendAsync(context, path, post ? bytes.Memory : null, login);
@@ -241,6 +252,7 @@ internal sealed class BrokerRoute : IDisposable
                 {
                     (call.InputTokens, call.OutputTokens) = (meaning.InputTokens, meaning.OutputTokens);
                 }
+                call.Answer(context, one.Span);
                 await context.Response.Body.WriteAsync(one, cancel);
             }
             await context.Response.Body.FlushAsync(cancel);
@@ -286,9 +298,9 @@ internal sealed class BrokerRoute : IDisposable
                 }
             }
         }
-        catch (JsonException)
+        catch (Exception error) when (error is JsonException or InvalidOperationException)
         {
-            // OpenAI says what it thinks of it.
+            // No JSON, or half a surrogate pair: OpenAI says what it thinks of it.
         }
         return null;
     }

@@ -10,15 +10,13 @@ public sealed class LoginSync(LoginVault vault, TokenRefresher refresher, TimePr
     /// <exception cref="UserError">There is no login, or it cannot be used any more.</exception>
     public async Task<string?> PutInAsync(BoxLogin box, LoginMode mode, CancellationToken cancel)
     {
-        // Left behind by a run whose gateway was killed too: what it refreshed must not be overwritten.
-        var inBox = await box.FindAsync(cancel);
+        // Left behind by a run whose gateway was killed too: what it refreshed must not be overwritten. In a box that never had the whole login
+        // whatever looks like one was made by the agent.
+        var inBox = mode == LoginMode.Full || box.HasWhole ? await box.FindAsync(cancel) : null;
         var notice = await SaveAsync(inBox, cancel);
         if (mode == LoginMode.Broker)
         {
-            if (inBox is not null)
-            {
-                await box.RemoveAsync(cancel);
-            }
+            await box.RemoveAsync(cancel);
             return notice;
         }
         var login =
@@ -33,6 +31,10 @@ public sealed class LoginSync(LoginVault vault, TokenRefresher refresher, TimePr
         {
             await box.WriteAsync(wanted, cancel);
         }
+        else
+        {
+            box.Remember(inBox!);
+        }
         return notice;
     }
 
@@ -40,7 +42,7 @@ public sealed class LoginSync(LoginVault vault, TokenRefresher refresher, TimePr
     /// <returns>What the person should know; null when all is as usual.</returns>
     public async Task<string?> TakeOutAsync(BoxLogin box, CancellationToken cancel)
     {
-        var notice = await SaveAsync(await box.FindAsync(cancel), cancel);
+        var notice = box.HasWhole ? await SaveAsync(await box.FindAsync(cancel), cancel) : null;
         await box.RemoveAsync(cancel);
         return notice;
     }

@@ -25,6 +25,12 @@ internal sealed class TokenRoute(LoginVault vault, TokenRefresher refresher, Log
     public async Task HandleAsync(HttpContext context)
     {
         var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
+        if (target == BoxLogin.RevokePath && HttpMethods.IsPost(context.Request.Method))
+        {
+            // Signed out of the box, which loses its copy; the login itself is the person's to end.
+            await Answer.SendAsync(context, StatusCodes.Status200OK, "application/json", "{}");
+            return;
+        }
         if (target != BoxLogin.TokenPath || !HttpMethods.IsPost(context.Request.Method))
         {
             var call = new CallRecord(time, context) { Status = StatusCodes.Status403Forbidden };
@@ -54,6 +60,12 @@ internal sealed class TokenRoute(LoginVault vault, TokenRefresher refresher, Log
             var status =
                 error.ExitCode == ExitCodes.SignInNeeded ? StatusCodes.Status401Unauthorized : StatusCodes.Status503ServiceUnavailable;
             await Answer.ErrorAsync(context, status, Answer.Sentence(error), "codexctl_login");
+        }
+        catch (Exception error)
+            when (error is IOException or UnauthorizedAccessException && !context.RequestAborted.IsCancellationRequested)
+        {
+            // The disk is full, for one: Codex goes on with what it has, and says why.
+            await Answer.ErrorAsync(context, StatusCodes.Status503ServiceUnavailable, error.Message, "codexctl_login");
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {
@@ -104,8 +116,9 @@ internal sealed class TokenRoute(LoginVault vault, TokenRefresher refresher, Log
             // Not about its age: OpenAI refused the token that the box has.
             return (RequestGuard.AsText(body?["refresh_reason"]) is "unauthorized_recovery", RequestGuard.AsText(body?["refresh_token"]));
         }
-        catch (JsonException)
+        catch (Exception error) when (error is JsonException or InvalidOperationException or ArgumentException)
         {
+            // Nothing that Codex sends: no JSON, half a surrogate pair, a name that is there twice.
             return (false, null);
         }
     }

@@ -23,6 +23,9 @@ internal static class BridgeRules
     /// </summary>
     public static BridgeRule Instructions { get; } = new("instructions", (body, _) => MergeInstructions(body));
 
+    /// <summary>The tools of MCP servers come in namespaces, which no local server can take or give back.</summary>
+    public static BridgeRule Namespaces { get; } = new("namespaces", (body, _) => NamespaceTools.Flatten(body));
+
     /// <summary>Only functions: other tools are run by the server itself (some at the vendor's), or not understood.</summary>
     public static BridgeRule FunctionsOnly { get; } = new("functions-only", (body, _) => KeepFunctions(body));
 
@@ -35,12 +38,12 @@ internal static class BridgeRules
     public static IReadOnlyList<BridgeRule> For(ModelServerKind kind) =>
         kind switch
         {
-            ModelServerKind.Ollama => [FunctionsOnly, KnownItems, Instructions, Effort],
+            ModelServerKind.Ollama => [KnownItems, Namespaces, FunctionsOnly, Instructions, Effort],
             // Takes developer messages, but the templates of many models refuse the second one.
-            ModelServerKind.LlamaCpp => [FunctionsOnly, KnownItems, Instructions],
-            ModelServerKind.LmStudio => [FunctionsOnly, KnownItems, Instructions, Effort],
-            ModelServerKind.Vllm => [FunctionsOnly, KnownItems, Instructions],
-            _ => [FunctionsOnly, KnownItems, Instructions],
+            ModelServerKind.LlamaCpp => [KnownItems, Namespaces, FunctionsOnly, Instructions],
+            ModelServerKind.LmStudio => [KnownItems, Namespaces, FunctionsOnly, Instructions, Effort],
+            ModelServerKind.Vllm => [KnownItems, Namespaces, FunctionsOnly, Instructions],
+            _ => [KnownItems, Namespaces, FunctionsOnly, Instructions],
         };
 
     public static void Apply(ModelServerKind kind, JsonObject body, LocalModel model)

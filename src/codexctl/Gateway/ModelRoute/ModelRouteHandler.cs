@@ -133,10 +133,12 @@ public sealed class ModelRouteHandler : IDisposable
 
         if (target.Endpoint == Endpoint.Responses)
         {
-            using var request = await ReadResponsesAsync(context, call);
-            if (request is not null)
+            if (await ReadResponsesAsync(context, call) is var (request, tools))
             {
-                await AnswerResponsesAsync(context, call, request);
+                using (request)
+                {
+                    await AnswerResponsesAsync(context, call, request, tools);
+                }
             }
             return;
         }
@@ -180,7 +182,7 @@ public sealed class ModelRouteHandler : IDisposable
     }
 
     /// <summary>The request for the server; null when it was answered here. A method of its own, so that nothing of the body outlives it.</summary>
-    private async Task<HttpRequestMessage?> ReadResponsesAsync(HttpContext context, CallRecord call)
+    private async Task<(HttpRequestMessage Request, NamespaceTools Tools)?> ReadResponsesAsync(HttpContext context, CallRecord call)
     {
         using var bytes = await ReadBodyAsync(context);
         var body = await ReadJsonAsync(bytes.Memory);
@@ -202,6 +204,7 @@ public sealed class ModelRouteHandler : IDisposable
         var facts = await _facts.GetAsync(model, context.RequestAborted);
         call.Context = facts.EffectiveContext;
         call.Begin(context, _sink, bytes.Memory.Span);
+        var tools = NamespaceTools.In(body);
         BridgeRules.Apply(_server.Kind, body, facts);
 
         var request = new HttpRequestMessage(HttpMethod.Post, _server.At("/v1/responses"))
@@ -214,10 +217,10 @@ public sealed class ModelRouteHandler : IDisposable
         {
             request.Headers.TryAddWithoutValidation("Authorization", authorization);
         }
-        return request;
+        return (request, tools);
     }
 
-    private async Task AnswerResponsesAsync(HttpContext context, CallRecord call, HttpRequestMessage request)
+    private async Task AnswerResponsesAsync(HttpContext context, CallRecord call, HttpRequestMessage request, NamespaceTools tools)
     {
         var cancel = context.RequestAborted;
         using var answer = await _upstream.SendAsync(request, cancel);
@@ -233,10 +236,10 @@ public sealed class ModelRouteHandler : IDisposable
         {
             StartStream(context, call);
             await using var stream = await answer.Content.ReadAsStreamAsync(cancel);
-            await new ResponseStream(_server, _time, _options.KeepAlive).CopyAsync(context, stream, call, cancel);
+            await new ResponseStream(_server, tools, _time, _options.KeepAlive).CopyAsync(context, stream, call, cancel);
             return;
         }
-        var whole = await answer.Content.ReadAsByteArrayAsync(cancel);
+        var whole = tools.RestoreWhole(await answer.Content.ReadAsByteArrayAsync(cancel));
         call.ReadUsage(whole);
         call.Status = (int)answer.StatusCode;
         call.FirstToken();

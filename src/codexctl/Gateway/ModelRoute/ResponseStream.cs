@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.Http;
 namespace Codexctl.Gateway.ModelRoute;
 
 /// <summary>Copies a Responses event stream, event by event as they come, and sees to it that it ends properly exactly once.</summary>
-internal sealed class ResponseStream(ModelServer server, TimeProvider time, TimeSpan keepAlive)
+internal sealed class ResponseStream(ModelServer server, NamespaceTools tools, TimeProvider time, TimeSpan keepAlive)
 {
     public async Task CopyAsync(HttpContext context, Stream upstream, CallRecord call, CancellationToken cancel)
     {
@@ -62,8 +62,9 @@ internal sealed class ResponseStream(ModelServer server, TimeProvider time, Time
                 {
                     call.FirstToken();
                 }
-                call.Answer(context, one.Span);
-                downstream.Write(one.Span);
+                var passed = tools.Restore(one);
+                call.Answer(context, passed.Span);
+                downstream.Write(passed.Span);
                 wrote = true;
             }
             if (wrote)

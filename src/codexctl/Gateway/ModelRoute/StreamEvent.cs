@@ -91,7 +91,8 @@ internal readonly record struct StreamEvent(
         }
     }
 
-    private static ReadOnlyMemory<byte> Data(ReadOnlySpan<byte> one)
+    /// <summary>The data of an event, without the fields' names.</summary>
+    public static ReadOnlyMemory<byte> Data(ReadOnlySpan<byte> one)
     {
         var data = new MemoryStream();
         foreach (var part in one.Split((byte)'\n'))

@@ -37,6 +37,9 @@ internal sealed class StandingListener(IPEndPoint endPoint, TimeProvider time, A
     /// <summary>Where it listens at this moment; null while the address is not there. With port 0 the port that it got.</summary>
     public IPEndPoint? Bound { get; private set; }
 
+    /// <summary>Who connects must show a token: no warning where others can.</summary>
+    public bool AsksForToken { get; init; }
+
     /// <summary>The first try, so that a port in use is told at once.</summary>
     /// <exception cref="UserError">The address is there and cannot be used.</exception>
     public void Start()
@@ -147,7 +150,7 @@ internal sealed class StandingListener(IPEndPoint endPoint, TimeProvider time, A
     private void Announce()
     {
         say($"listening on http://{Bound}");
-        if (IsOpenToOthers(endPoint.Address))
+        if (!AsksForToken && IsOpenToOthers(endPoint.Address))
         {
             say(
                 $"warning: {Bound} can be reached from other computers. Whoever connects uses the model server, without a password. "

@@ -24,6 +24,9 @@ public sealed record Receipt(
     /// <summary>The record that it sums up a part of; null where there was none.</summary>
     public string? Session { get; init; }
 
+    /// <summary>`tcp` where the box's door was a TCP port, with weaker guarantees; null for the socket.</summary>
+    public string? Door { get; init; }
+
     /// <summary>Hosts named in the line for people; the rest is a number.</summary>
     private const int Named = 5;
 
@@ -70,6 +73,10 @@ public sealed record Receipt(
             line.Append("; ")
                 .Append(Count(CutPrompts, "prompt"))
                 .Append(" filled the model's whole context, so that the server may have cut off the beginning");
+        }
+        if (Door is not null)
+        {
+            line.Append("; the door was over TCP");
         }
         return line.ToString();
     }

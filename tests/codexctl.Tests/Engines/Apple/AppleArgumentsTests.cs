@@ -62,6 +62,22 @@ public class AppleArgumentsTests
             );
 
     [Fact]
+    public void A_box_with_the_door_over_tcp_has_a_network_and_a_process_1_that_closes_it()
+    {
+        var door = new TcpDoor(System.Net.IPAddress.Parse("192.168.64.1"), "192.168.64.1");
+        var all = Create(s => s with { Door = door });
+        var line = string.Join(' ', all);
+        all.ShouldNotContain("--network");
+        line.ShouldContain("--cap-add NET_ADMIN");
+        line.ShouldContain("--mount type=bind,source=/s/door,target=/run/codexctl/door,readonly");
+        line.ShouldNotContain("door.sock");
+        line.ShouldContain("--env CODEXCTL_DOOR_HOST=192.168.64.1 --env CODEXCTL_DOOR_FILTER=1");
+        line.ShouldEndWith("--entrypoint /usr/local/bin/codexctl-init-tcp codex");
+        string.Join(' ', Create(s => s with { Door = door, Network = BoxNetwork.Full })).ShouldContain("CODEXCTL_DOOR_FILTER=0");
+        string.Join(' ', AppleArguments.Create(Spec, Links)).ShouldNotContain("NET_ADMIN");
+    }
+
+    [Fact]
     public void The_full_network_is_the_engines_own() => Create(s => s with { Network = BoxNetwork.Full }).ShouldNotContain("--network");
 
     [Fact]

@@ -60,6 +60,30 @@ public sealed class AppleEngineTests : IDisposable
     }
 
     [Fact]
+    public async Task The_door_over_tcp_is_at_the_address_that_the_network_tells_and_need_not_be_there_yet()
+    {
+        _processes.Expect(
+            "container network inspect default",
+            """[{"id":"default","status":{"ipv4Gateway":"192.168.65.1","ipv4Subnet":"192.168.65.0\/24"}}]"""
+        );
+
+        var door = await Engine().TcpDoorAsync();
+
+        (door.Listen.ToString(), door.Host).ShouldBe(("192.168.65.1", "192.168.65.1"));
+        DoorLabel.Write(door).ShouldBe("tcp:192.168.65.1");
+    }
+
+    [Theory]
+    [InlineData("[]")]
+    [InlineData("""[{"id":"default","status":{}}]""")]
+    [InlineData("""[{"id":"default","status":{"ipv4Gateway":"fd00::1"}}]""")]
+    public async Task Without_an_address_there_is_no_door_over_tcp(string network)
+    {
+        _processes.Expect("container network inspect default", network);
+        (await Should.ThrowAsync<UserError>(() => Engine().TcpDoorAsync())).Why!.ShouldContain("network `default`");
+    }
+
+    [Fact]
     public async Task The_version_is_asked_once_for_an_installed_program_and_not_by_every_command()
     {
         Known().Expect("container ls", "[]").Expect("container ls", "[]").Expect("container ls", "[]");

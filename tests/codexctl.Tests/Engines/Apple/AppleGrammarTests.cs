@@ -1,3 +1,4 @@
+using System.Net;
 using Codexctl.AppleContainer;
 using Codexctl.Engines;
 using Codexctl.Engines.Apple;
@@ -25,7 +26,29 @@ public class AppleGrammarTests
     private static readonly Gen<string> _segment = Gen.String[_nasty, 1, 12];
     private static readonly Gen<string> _path = _segment.List[1, 5].Select(parts => "/" + string.Join('/', parts));
     private static readonly Gen<string> _word = Gen.OneOf(_segment, Gen.Const("--"), Gen.Const("-it"), Gen.Const("--help"), Gen.Const(""));
-    private static readonly Gen<string> _name = _path.Select(path => ContainerNames.ForFolder("codex-", path));
+
+    // Made from a folder, or typed: whatever the product lets through.
+    private static readonly Gen<string> _name = Gen.OneOf(
+        _path.Select(path => ContainerNames.ForFolder("codex-", path)),
+        Gen.Select(_path, _path, (name, path) => ContainerNames.WithHash(ContainerNames.ForFolder("", name), path)),
+        Gen.String[Gen.Char["abcxyzABCXYZ0123456789_.-"], 2, 63].Where(IsName)
+    );
+
+    // As the catalogue, the person's own recipes and `images --pull` name them.
+    private static readonly Gen<string> _image =
+        from repository in Gen.OneOf(
+            Gen.Const("codex"),
+            Gen.Const("codex-python"),
+            Gen.Const("ghcr.io/somebody/codex_x.y"),
+            Gen.Const("localhost:5000/a/b")
+        )
+        from tag in Gen.OneOf(Gen.Const(""), Gen.Const(":latest"), Gen.Const(":1.2-rc.3_X"), Gen.Const("@sha256:" + new string('a', 64)))
+        select repository + tag;
+
+    private static readonly Gen<TcpDoor?> _door = Gen.OneOf(
+        Gen.Const((TcpDoor?)null),
+        Gen.Byte.Select(third => (TcpDoor?)new TcpDoor(new IPAddress([192, 168, third, 1]), $"192.168.{third}.1"))
+    );
     private static readonly Gen<string> _plain = Gen.String[Gen.Char['a', 'z'], 1, 10];
     private static readonly Gen<string> _variable = Gen.String[Gen.Char['A', 'Z'], 1, 10];
 
@@ -39,12 +62,14 @@ public class AppleGrammarTests
         from user in Gen.Select(Gen.UInt, Gen.UInt, (u, g) => new BoxUser(u, g))
         from cpus in Gen.Int[0, 64]
         from memory in Gen.Long[0, 1L << 40]
+        from image in _image
+        from door in _door
         select ContainerSpecs.For(
             new RunRequest
             {
                 Workdir = new Workdir(folder, [.. hidden.Select(segment => $"/workdir/{segment}")]),
                 StateId = "0123456789ab",
-                Image = "codex",
+                Image = image,
                 User = user,
                 ReadOnly = readOnly,
                 Network = network,
@@ -55,7 +80,8 @@ public class AppleGrammarTests
                 Choice = new ModelChoice(new Uri("http://127.0.0.1:11434"), "m", CodexctlSettings.GptOss),
             },
             name,
-            state
+            state,
+            door
         );
 
     private static readonly Gen<ExecSpec> _exec =
@@ -95,8 +121,10 @@ public class AppleGrammarTests
                     {
                         command.Path.ShouldBe("create");
                         command.Value("--name").ShouldBe(spec.Name);
-                        command.Value("--entrypoint").ShouldBe(Box.Init);
-                        (command.Value("--network") == "none").ShouldBe(spec.Network == BoxNetwork.None);
+                        command.Positionals.ShouldBe([spec.Image]);
+                        command.Value("--entrypoint").ShouldBe(spec.Door is null ? Box.Init : Box.TcpInit);
+                        (command.Value("--network") == "none").ShouldBe(spec is { Network: BoxNetwork.None, Door: null });
+                        command.All("--cap-add").Contains("NET_ADMIN").ShouldBe(spec.Door is not null);
                         command.Passthrough.ShouldBeEmpty();
                         Meant(command, spec, links);
                     }
@@ -116,7 +144,7 @@ public class AppleGrammarTests
         var linked = AppleMounts.Links(spec, links).ToDictionary(link => link.Path, link => link.Source);
         foreach (var mount in spec.Mounts)
         {
-            var door = mount.Target == Box.Door;
+            var door = mount.Target == Box.Door && spec.Door is null;
             var one = told.Single(m => m.Destination == (door ? Box.DoorSocket : mount.Target));
             one.Kind.ShouldBe(MountKind.Virtiofs);
             one.DirectoryOnly.ShouldBe(!door && mount.Source.AsSpan().IndexOfAny(",=") < 0);
@@ -158,7 +186,7 @@ public class AppleGrammarTests
 
     [Fact]
     public void Every_other_call_is_taken() =>
-        Gen.Select(_name, _plain)
+        Gen.Select(_name, _image)
             .Sample(
                 (name, image) =>
                 {
@@ -171,7 +199,12 @@ public class AppleGrammarTests
                         AppleArguments.Remove(name, force: true),
                         AppleArguments.KillSession(name, "s"),
                         AppleArguments.HasBegun(name, "s"),
+                        AppleArguments.Logs(name),
+                        AppleArguments.InspectNetwork(),
                         AppleArguments.InspectImage(image),
+                        AppleArguments.InspectImages([image, image]),
+                        AppleArguments.ListImages(),
+                        AppleArguments.TagImage(image, "codex"),
                         AppleArguments.PullImage(image),
                         AppleArguments.RemoveImage(image),
                         AppleArguments.BuilderStatus(),
@@ -200,6 +233,19 @@ public class AppleGrammarTests
         else
         {
             Should.Throw<UserError>(() => AppleVersion.Check("/usr/local/bin/container", said)).Message.ShouldContain("too old");
+        }
+    }
+
+    private static bool IsName(string name)
+    {
+        try
+        {
+            ContainerNames.Check(name);
+            return true;
+        }
+        catch (UserError)
+        {
+            return false;
         }
     }
 

@@ -86,6 +86,21 @@ public class AppleJsonTests
     }
 
     [Fact]
+    public void A_list_of_images_gives_their_names_and_before_1_0_nothing_else()
+    {
+        var one = Golden("image-1.2.2.json");
+        AppleJson.ImageNames(one).Complete.ShouldBeTrue();
+        AppleJson.Images(one, "arm64").ShouldHaveSingleItem().Labels["codexctl.recipe"].ShouldBe("arm");
+
+        const string old = """[{"reference":"codex:latest","fullSize":"600 MB","descriptor":{"digest":"sha256:ab"}}]""";
+        AppleJson.ImageNames(old).Names.ShouldBe(["codex:latest"]);
+        AppleJson.ImageNames(old).Complete.ShouldBeFalse();
+        const string inspected = """[{"name":"codex:latest","index":{"digest":"sha256:ab"},"variants":[]}]""";
+        var image = AppleJson.Images(inspected, "arm64").ShouldHaveSingleItem();
+        (image.Name, image.Id).ShouldBe(("codex:latest", "ab"));
+    }
+
+    [Fact]
     public void The_builder_is_seen_running_or_not()
     {
         AppleJson.BuilderRuns("[]").ShouldBeFalse();

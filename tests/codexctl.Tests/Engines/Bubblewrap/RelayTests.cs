@@ -52,6 +52,17 @@ public sealed class RelayTests : IDisposable
     }
 
     [Fact]
+    public void The_door_answers_from_the_first_answer_on()
+    {
+        var ping = new DoorPing { Patience = TimeSpan.FromMilliseconds(10) };
+        ping.Answers().ShouldBeFalse();
+        ping.Answered();
+        ping.Answers().ShouldBeTrue();
+        ping.Answered();
+        ping.Answers().ShouldBeTrue();
+    }
+
+    [Fact]
     public async Task The_box_ends_a_minute_after_the_gateway_has_gone()
     {
         var time = new FakeTimeProvider();

@@ -84,6 +84,61 @@ public class DockerEngineTests
         null
     );
 
+    private const string HalfRemoved =
+        "Error: getting graph driver info \"bbb\": stat /var/lib/containers/storage/overlay/2d7d: no such file or directory\n";
+
+    /// <summary>podman's very words while a container is being removed: it tells of none then.</summary>
+    [Theory]
+    [InlineData(HalfRemoved)]
+    [InlineData("Error: getting container from store \"bbb\": container not known\n")]
+    public async Task A_container_that_goes_while_all_are_listed_is_left_out(string words)
+    {
+        const string all = "aaa\texited\tcodex-app\nbbb\tCreated\tother\nccc\tRemoving\tthird\n";
+        using var processes = new FakeProcesses()
+            .Expect("podman container ls --all", all)
+            .Expect("podman container inspect aaa bbb", "", words, 125)
+            .Expect("podman container inspect aaa", Running)
+            .Expect("podman container inspect bbb", "", words, 125)
+            .Expect("podman container ls --all", "aaa\texited\tcodex-app\n");
+
+        var found = await new DockerEngine(processes, DockerDialect.Podman(rootless: false), EngineDoor.SocketOnly).ListAsync();
+
+        found.ShouldHaveSingleItem().Name.ShouldBe("codex-app");
+    }
+
+    [Fact]
+    public async Task A_container_that_stays_half_removed_is_listed_in_no_known_state()
+    {
+        const string all = "bbb\tcreated\tother\n";
+        using var processes = new FakeProcesses()
+            .Expect("podman container ls --all", all)
+            .Expect("podman container inspect bbb", "", HalfRemoved, 125);
+        for (var i = 0; i < 5; i++)
+        {
+            processes.Expect("podman container inspect bbb", "", HalfRemoved, 125).Expect("podman container ls --all", all);
+        }
+
+        var found = await new DockerEngine(processes, DockerDialect.Podman(rootless: false), EngineDoor.SocketOnly).ListAsync();
+
+        found.ShouldHaveSingleItem().Name.ShouldBe("other");
+        found[0].State.ShouldBe(ContainerState.Unknown);
+        found[0].IsOurs.ShouldBeFalse();
+    }
+
+    [Theory]
+    [InlineData("unknown flag: --pull\nSee 'docker create --help'.")]
+    [InlineData("Error: unknown flag: --pull")]
+    public async Task A_client_that_is_too_old_is_told_as_one(string words)
+    {
+        using var processes = new FakeProcesses().Expect("docker create", "", words, 125);
+        var error = await Should.ThrowAsync<UserError>(() =>
+            new DockerEngine(processes, DockerDialect.Docker(), EngineDoor.SocketOnly).CreateAsync(Spec)
+        );
+        error.Message.ShouldContain("too old");
+        error.Why!.ShouldContain("--pull");
+        error.Mend!.ShouldContain("Docker 20.10");
+    }
+
     [Fact]
     public async Task A_missing_image_is_told_apart()
     {

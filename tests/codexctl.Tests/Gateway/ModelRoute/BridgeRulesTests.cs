@@ -222,6 +222,7 @@ public class BridgeRulesTests
         "effort",
         "instructions",
         "action",
+        "namespace",
         "x"
     );
 
@@ -231,6 +232,7 @@ public class BridgeRulesTests
         "\"system\"",
         "\"user\"",
         "\"function\"",
+        "\"namespace\"",
         "\"function_call\"",
         "\"function_call_output\"",
         "\"custom_tool_call\"",

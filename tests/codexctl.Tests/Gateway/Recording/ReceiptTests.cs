@@ -56,6 +56,14 @@ public sealed class ReceiptTests : IDisposable
     }
 
     [Fact]
+    public void The_line_tells_of_a_door_with_weaker_guarantees()
+    {
+        var receipt = Make(TallyOf());
+        receipt.Line().ShouldNotContain("TCP");
+        (receipt with { Door = "tcp" }).Line().ShouldEndWith("; the door was over TCP");
+    }
+
+    [Fact]
     public void The_line_names_the_hosts_that_were_reached()
     {
         var tally = TallyOf(Turn(input: 1, output: 0), Call("pypi.org", true), Call("example.com", true, 8443), Turn("refused", 0, 0));
@@ -162,6 +170,7 @@ public sealed class ReceiptTests : IDisposable
                 "hostsRefused",
                 "cutPrompts",
                 "session",
+                "door",
             ]);
         json.RootElement.GetProperty("hostsReached").GetProperty("pypi.org").GetInt64().ShouldBe(1);
     }

@@ -1,7 +1,9 @@
+using System.Text.RegularExpressions;
+
 namespace Codexctl.Engines.Bubblewrap.InBox;
 
 /// <summary>What a command in the box finds around it: what `codexctl-enter` does in images.</summary>
-internal static class BoxEnvironment
+internal static partial class BoxEnvironment
 {
     public const string Path =
         $"{BoxArguments.CodexFolder}/bin:{BoxArguments.CodexFolder}/codex-path:{Box.Home}/.local/bin:"
@@ -31,17 +33,20 @@ internal static class BoxEnvironment
     }
 
     /// <summary>A login in the home of local runs, which would be taken along to whatever provider it names; null where all is well.</summary>
-    public static string? StrayLogin(string program, IReadOnlyDictionary<string, string> environment)
+    public static string? StrayLogin(IReadOnlyDictionary<string, string> environment)
     {
         var path = System.IO.Path.Combine(Box.LocalCodexHome, "auth.json");
-        return
-            System.IO.Path.GetFileName(program) == "codex"
-            && environment.GetValueOrDefault("CODEX_HOME") == Box.LocalCodexHome
-            && System.IO.Path.Exists(path)
+        return environment.GetValueOrDefault("CODEX_HOME") == Box.LocalCodexHome && System.IO.Path.Exists(path)
             ? $"{path} holds a login, and local runs need none: signed in, Codex may choose another provider. "
-                + $"Remove it: codexctl run --cmd rm {path}"
+                + $"Remove it: codexctl run --cmd rm -r {path}"
             : null;
     }
+
+    /// <summary>Whether a command starts Codex, by a shell perhaps.</summary>
+    public static bool IsCodex(IReadOnlyList<string> command) => CodexWord().IsMatch(string.Join(' ', command));
+
+    [GeneratedRegex("(?<![A-Za-z0-9_.-])codex(?![A-Za-z0-9_./-])", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex CodexWord();
 
     /// <summary>Makes $CODEX_HOME, which Codex wants to exist, and lays the profiles into it, which it reads only there.</summary>
     public static void PrepareCodexHome(IReadOnlyDictionary<string, string> environment)

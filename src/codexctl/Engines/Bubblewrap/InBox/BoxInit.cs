@@ -36,17 +36,22 @@ public static partial class BoxInit
         }
         _ = Libc.Close(GoDescriptor);
 
-        using var sessions = new ExecServer(new Socket(new SafeSocketHandle(ListenDescriptor, ownsHandle: true)));
+        var hasDoor = args.Contains("--door", StringComparer.Ordinal);
+        var door = new DoorPing();
+        using var sessions = new ExecServer(
+            new Socket(new SafeSocketHandle(ListenDescriptor, ownsHandle: true)),
+            hasDoor ? door.Answers : () => true
+        );
         var ends = new List<Task>();
         try
         {
-            if (args.Contains("--door", StringComparer.Ordinal))
+            if (hasDoor)
             {
                 // On a shared network these ports can belong to the host's own servers, which the box then reaches itself.
                 var shared = args.Contains("--shared-network", StringComparer.Ordinal);
                 Relay.Start(Box.ModelPort, Box.DoorSocket, shared);
                 Relay.Start(Box.ProxyPort, Box.DoorSocket, shared);
-                ends.Add(new AliveWatch(Box.DoorSocket, TimeProvider.System).UntilLostAsync());
+                ends.Add(new AliveWatch(Box.DoorSocket, TimeProvider.System) { Taken = door.Answered }.UntilLostAsync());
             }
         }
         catch (SocketException error)

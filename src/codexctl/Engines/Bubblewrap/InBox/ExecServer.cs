@@ -3,7 +3,8 @@ using System.Net.Sockets;
 namespace Codexctl.Engines.Bubblewrap.InBox;
 
 /// <summary>Takes front ends' connections; each is one command, and lives as long as its connection.</summary>
-internal sealed class ExecServer(Socket listener) : IDisposable
+/// <param name="doorAnswers">Whether the door answers; waits for it.</param>
+internal sealed class ExecServer(Socket listener, Func<bool> doorAnswers) : IDisposable
 {
     public async Task RunAsync()
     {
@@ -26,7 +27,7 @@ internal sealed class ExecServer(Socket listener) : IDisposable
 
     public void Dispose() => listener.Dispose();
 
-    private static void Serve(Socket client)
+    private void Serve(Socket client)
     {
         // Sockets that were used asynchronously are non-blocking below; a fresh one is not.
         using var frames = new FrameSocket(client);
@@ -38,7 +39,7 @@ internal sealed class ExecServer(Socket listener) : IDisposable
                 && type == FrameType.Request
             )
             {
-                ExecSession.Run(ExecRequest.Decode(content), frames);
+                ExecSession.Run(ExecRequest.Decode(content), frames, doorAnswers);
             }
         }
         catch (InvalidDataException error)

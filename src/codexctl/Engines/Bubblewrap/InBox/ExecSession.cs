@@ -14,18 +14,27 @@ internal static class ExecSession
 
     private static int _counter;
 
-    public static void Run(ExecRequest request, FrameSocket frames)
+    public static void Run(ExecRequest request, FrameSocket frames, Func<bool> doorAnswers)
     {
+        if (request.Environment.GetValueOrDefault(Box.NoDoorVariable) != "1" && !doorAnswers())
+        {
+            Refuse(frames, "codexctl: the door does not answer", Box.DoorSilent);
+            return;
+        }
         var mark = $"{Interlocked.Increment(ref _counter)}.{request.Session}";
         var environment = BoxEnvironment.Complete(request.Environment, request.Terminal is not null);
         environment[Marker] = mark;
         BoxEnvironment.PrepareCodexHome(environment);
 
         var command = request.Command;
-        if (BoxEnvironment.StrayLogin(command[0], environment) is { } stray)
+        if (BoxEnvironment.StrayLogin(environment) is { } stray)
         {
-            Refuse(frames, $"codexctl: {stray}", ExitCodes.BeforeCommand);
-            return;
+            if (BoxEnvironment.IsCodex(command))
+            {
+                Refuse(frames, $"codexctl: {stray}", ExitCodes.BeforeCommand);
+                return;
+            }
+            frames.Send(FrameType.Error, Encoding.UTF8.GetBytes($"codexctl: {stray}\n"));
         }
         var found = ProgramLookup.Find(command[0], environment["PATH"], request.WorkingDirectory);
         if (found.Path is null)
