@@ -1,4 +1,5 @@
 using Codexctl.Models;
+using Codexctl.Processes;
 using Codexctl.Terminal;
 
 namespace Codexctl.Commands;
@@ -11,6 +12,8 @@ internal static class ModelPulling
         using var http = ModelServerProbe.Client(authorization);
         using var progress = new Progress(app.Terminal, $"pulling {name}", app.Clock);
         var bar = new Bar(app.Clock);
+        // Else Ctrl-C would end us without a word.
+        using var interrupts = new Interrupts(cancel);
         try
         {
             await new ModelPull(http, app.Clock).RunAsync(
@@ -18,7 +21,7 @@ internal static class ModelPulling
                 name,
                 now => progress.Report(now.Total is { } total ? bar.Draw(now.Done, total) : now.Status),
                 why => progress.Report($"the connection broke ({why.TrimEnd('.')}); going on where it stopped", wait: false),
-                cancel
+                interrupts.Token
             );
             progress.Succeeded();
         }
