@@ -213,6 +213,20 @@ public sealed partial class RecipeTests
             );
     }
 
+    /// <summary>What plain runs of an image read: Codex takes profiles from files of their own, and tables of the old kind not at all.</summary>
+    [Fact]
+    public void The_profile_of_plain_runs_asks_nobody_but_the_models_server()
+    {
+        var profile = EmbeddedFiles.ReadText("images/common/home/.codex/gpt-oss.config.toml");
+        profile.ShouldContain("model_provider = \"myollama\"");
+        profile.ShouldContain("web_search = \"disabled\"");
+        profile.ShouldContain("[analytics]\nenabled = false");
+        profile.ShouldContain("plugins = false");
+        var settings = EmbeddedFiles.ReadText("images/common/home/.codex/config.toml");
+        settings.ShouldContain("base_url = \"http://192.168.64.1:11434/v1\"");
+        settings.ShouldNotContain("[profiles");
+    }
+
     [Fact]
     public void Every_package_of_npm_is_pinned_by_its_hash()
     {
