@@ -20,7 +20,7 @@ internal static class Door
         await FirstEventAsync(machine, routes.All);
         foreach (
             var (streams, pause, seconds, rounds) in ((int, int, int, int)[])
-                [(1, 20, 2, 4), (20, 20, 2, 4), (100, 20, 2, 4), (1000, 20, 3, 1)]
+                [(1, 20, 2, 5), (20, 20, 2, 3), (100, 20, 2, 3), (1000, 20, 3, 1)]
         )
         {
             await StreamsAsync(routes.All, streams, pause, machine.Quick ? Math.Max(1, seconds - 1) : seconds, machine.Quick ? 1 : rounds);
@@ -32,7 +32,7 @@ internal static class Door
     private static async Task FirstEventAsync(Machine machine, IReadOnlyList<Route> routes)
     {
         var times = new Paired(routes);
-        for (var round = 0; round < (machine.Quick ? 2 : 6); round++)
+        for (var round = 0; round < (machine.Quick ? 3 : 7); round++)
         {
             times.NextRound();
             for (var turn = 0; turn < 40; turn++)
@@ -109,9 +109,9 @@ internal static class Door
     private static async Task RequestsAsync(Machine machine, IReadOnlyList<Route> routes)
     {
         const int connections = 8;
-        var seconds = machine.Quick ? 0.5 : 1;
+        var seconds = machine.Quick ? 0.4 : 0.8;
         var (rates, middles, lates, costs) = (new Each(routes), new Each(routes), new Each(routes), new Each(routes));
-        for (var round = 0; round < (machine.Quick ? 2 : 4); round++)
+        for (var round = 0; round < (machine.Quick ? 3 : 5); round++)
         {
             for (var i = 0; i < routes.Count; i++)
             {
@@ -167,7 +167,7 @@ internal static class Door
         const int megabytes = 100;
         var (ups, downs, costs) = (new Each(routes), new Each(routes), new Each(routes));
         var memory = new Each(routes);
-        for (var round = 0; round < (machine.Quick ? 2 : 5); round++)
+        for (var round = 0; round < (machine.Quick ? 3 : 5); round++)
         {
             for (var i = 0; i < routes.Count; i++)
             {
@@ -176,8 +176,13 @@ internal static class Door
                 downs[route].Add(megabytes / await Client.BulkAsync(route, 1, megabytes * 1_000_000L));
                 ups[route].Add(megabytes / await Client.BulkAsync(route, megabytes * 1_000_000, 2));
                 costs[route].Add((Costs.Processor(route) - before) * 1000 / 2);
-                memory[route].Add(Costs.Memory(route));
             }
+        }
+        // What is not needed any more is given back when nothing of that kind has come for two seconds.
+        await Task.Delay(TimeSpan.FromSeconds(4));
+        foreach (var route in routes)
+        {
+            memory[route].Add(Costs.Memory(route));
         }
         var table = new Table(
             "Big bodies",
@@ -191,7 +196,7 @@ internal static class Door
             "max",
             "to socat's",
             "CPU ms a body",
-            "memory MB after (PSS)"
+            "memory MB 4 s after (PSS)"
         );
         foreach (var route in routes)
         {
