@@ -39,7 +39,7 @@ public class SoakTests
         }
 
         await SettlesAsync(gateway, descriptors);
-        // A leak of a hundred bytes an event would be 12 MB between the two; the collector lets 6 MB pile up before it looks.
+        // A leak of two hundred bytes an event would be 20 MB between the two; the collector lets 6 MB pile up before it looks.
         sizes[^3..].Max().ShouldBeLessThan(sizes[..3].Max() + (10 << 20), string.Join(' ', sizes));
         sizes.Max().ShouldBeLessThan(150 << 20, string.Join(' ', sizes));
         scene.Gateways().ShouldBe([gateway]);
