@@ -7,11 +7,16 @@ using System.Text;
 namespace Codexctl.Bench;
 
 /// <summary>A way to the model server: itself, or somebody in between.</summary>
-internal sealed record Route(string Name, EndPoint Address, int? ProcessId = null);
+internal sealed record Route(string Name, EndPoint Address, int? ProcessId = null)
+{
+    public const string Direct = "direct";
+}
 
 /// <summary>HTTP by hand on a socket, so that the client costs the same on every route and little on all.</summary>
 internal static class Client
 {
+    private static readonly byte[] _filling = Filling();
+
     /// <summary>One stream on a connection of its own; milliseconds from each event's sending to its arrival, and to the first one from the request.</summary>
     public static async Task<(double First, List<double> Chunks)> StreamAsync(Route route, int chunks, int pause)
     {
@@ -22,7 +27,7 @@ internal static class Client
         await SendAsync(socket, Head("/v1/responses", body.Length) + body);
         var times = new List<double>(chunks);
         double first = 0;
-        var buffer = new byte[1 << 16];
+        var buffer = new byte[1 << 14];
         var filled = 0;
         while (true)
         {
@@ -67,14 +72,12 @@ internal static class Client
     {
         using var socket = await ConnectAsync(route);
         var begin = Stopwatch.GetTimestamp();
-        var start = $$"""{"bytes":{{down}},"model":"bench","messages":[{"role":"user","content":"{{""}}""";
+        var start = Question(down);
         const string end = "\"}]}";
-        var filling = new byte[1 << 16];
-        Array.Fill(filling, (byte)'a');
         await SendAsync(socket, Head("/v1/chat/completions", start.Length + up + end.Length) + start);
         for (var left = up; left > 0; )
         {
-            left -= await socket.SendAsync(filling.AsMemory(0, Math.Min(left, filling.Length)));
+            left -= await socket.SendAsync(_filling.AsMemory(0, Math.Min(left, _filling.Length)));
         }
         await SendAsync(socket, end);
         var buffer = new byte[1 << 17];
@@ -96,6 +99,38 @@ internal static class Client
         return Stopwatch.GetElapsedTime(begin).TotalSeconds;
     }
 
+    /// <summary>Small requests, one after the other on one connection, until the time is over; milliseconds of each.</summary>
+    public static async Task<List<double>> RequestsAsync(Route route, long until)
+    {
+        using var socket = await ConnectAsync(route);
+        var body = Question(200) + "Say a few words.\"}]}";
+        var request = Encoding.ASCII.GetBytes(Head("/v1/chat/completions", body.Length, keep: true) + body);
+        var buffer = new byte[16 << 10];
+        var times = new List<double>();
+        for (var begin = Stopwatch.GetTimestamp(); begin < until; begin = Stopwatch.GetTimestamp())
+        {
+            for (ReadOnlyMemory<byte> left = request; left.Length > 0; )
+            {
+                left = left[await socket.SendAsync(left)..];
+            }
+            var filled = 0;
+            // The answer's body is 200 signs that its head has not.
+            while (buffer.AsSpan(0, filled).Count((byte)'#') < 200)
+            {
+                var read = await socket.ReceiveAsync(buffer.AsMemory(filled));
+                if (read == 0 || !buffer.AsSpan(0, filled + read).StartsWith("HTTP/1.1 200"u8))
+                {
+                    throw new InvalidDataException($"{route.Name}: {Encoding.ASCII.GetString(buffer, 0, Math.Min(filled + read, 500))}");
+                }
+                filled += read;
+            }
+            times.Add(Milliseconds(Stopwatch.GetTimestamp() - begin));
+        }
+        return times;
+    }
+
+    private static string Question(long bytes) => $$"""{"bytes":{{bytes}},"model":"bench","messages":[{"role":"user","content":"{{""}}""";
+
     private static async Task<Socket> ConnectAsync(Route route)
     {
         var socket =
@@ -114,8 +149,8 @@ internal static class Client
         }
     }
 
-    private static string Head(string path, int length) =>
-        $"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n";
+    private static string Head(string path, int length, bool keep = false) =>
+        $"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n{(keep ? "" : "Connection: close\r\n")}\r\n";
 
     /// <summary>The sending time in the next whole event.</summary>
     private static bool Next(ReadOnlySpan<byte> text, out long sent, out int used)
@@ -135,6 +170,13 @@ internal static class Client
         sent = long.Parse(digits[..end], CultureInfo.InvariantCulture);
         used = at + 9 + end;
         return true;
+    }
+
+    private static byte[] Filling()
+    {
+        var filling = new byte[256 << 10];
+        Array.Fill(filling, (byte)'#');
+        return filling;
     }
 
     private static double Milliseconds(long ticks) => ticks * 1000.0 / Stopwatch.Frequency;

@@ -1,84 +1,72 @@
 using System.Diagnostics;
-using System.Net;
 using System.Net.Sockets;
-using System.Text;
-using Codexctl.Gateway;
-using Codexctl.Processes;
-using Codexctl.Settings;
 
 namespace Codexctl.Bench;
 
-/// <summary>What the gateway adds on the way to the model server, beside programs that only pass bytes or requests on.</summary>
+/// <summary>What the gateway and `codexctl proxy` add on the way to the model server, beside programs that only pass bytes or requests on.</summary>
 internal static class Door
 {
-    private const int Port = 21711;
-
     public static async Task MeasureAsync(Machine machine)
     {
-        var children = new List<Process>();
-        try
+        await using var routes = await Routes.StartAsync(machine);
+        foreach (var route in routes.All)
         {
-            children.Add(Child(Environment.ProcessPath!, "upstream", $"{Port}"));
-            await ListensAsync(new IPEndPoint(IPAddress.Loopback, Port));
-            await using var gateway = await GatewayAsync(machine);
-            var routes = new List<Route> { new("direct", new IPEndPoint(IPAddress.Loopback, Port)), gateway.Route };
-            await AddPeersAsync(machine, routes, children);
-            foreach (var route in routes)
+            // Everybody's first requests: code that runs for the first time, connections, what the gateway asks the server.
+            for (var i = 0; i < 20; i++)
             {
-                // Everybody's first request: code that runs for the first time, connections, what the gateway asks the server.
-                for (var i = 0; i < 20; i++)
-                {
-                    await Client.StreamAsync(route, 20, 1);
-                }
-            }
-            await FirstByteAsync(machine, routes);
-            foreach (
-                var (streams, pause, seconds, rounds) in ((int, int, int, int)[])
-                    [(1, 20, 3, 5), (20, 20, 3, 3), (100, 20, 3, 3), (1000, 500, 6, 1)]
-            )
-            {
-                await ChunksAsync(machine, routes, streams, pause, seconds, rounds);
-            }
-            await ThroughputAsync(machine, routes);
-        }
-        finally
-        {
-            foreach (var child in children)
-            {
-                child.Kill(entireProcessTree: true);
-                child.Dispose();
+                await Client.StreamAsync(route, 20, 1);
             }
         }
+        await FirstEventAsync(machine, routes.All);
+        foreach (
+            var (streams, pause, seconds, rounds) in ((int, int, int, int)[])
+                [(1, 20, 2, 5), (20, 20, 2, 3), (100, 20, 2, 3), (1000, 20, 3, 1)]
+        )
+        {
+            await StreamsAsync(routes.All, streams, pause, machine.Quick ? Math.Max(1, seconds - 1) : seconds, machine.Quick ? 1 : rounds);
+        }
+        await RequestsAsync(machine, routes.All);
+        await BodiesAsync(machine, routes.All);
     }
 
-    private static async Task FirstByteAsync(Machine machine, List<Route> routes)
+    private static async Task FirstEventAsync(Machine machine, IReadOnlyList<Route> routes)
     {
-        var times = routes.ToDictionary(route => route.Name, _ => new Numbers(), StringComparer.Ordinal);
-        for (var round = 0; round < machine.Rounds(300); round++)
+        var times = new Paired(routes);
+        for (var round = 0; round < (machine.Quick ? 3 : 7); round++)
         {
-            for (var i = 0; i < routes.Count; i++)
+            times.NextRound();
+            for (var turn = 0; turn < 40; turn++)
             {
-                var route = routes[(i + round) % routes.Count];
-                times[route.Name].Add((await Client.StreamAsync(route, 1, 0)).First);
+                for (var i = 0; i < routes.Count; i++)
+                {
+                    var route = routes[(i + turn) % routes.Count];
+                    times.Add(route, (await Client.StreamAsync(route, 1, 0)).First);
+                }
             }
         }
-        var table = new Table("Time to the first event", "route", "p50 ms", "p99 ms", "added p50", "added p99", "added p50 to socat's");
-        Compare(table, routes, times, "socat");
+        var table = new Table("Time to the first event", [.. Paired.Columns]);
+        foreach (var route in routes)
+        {
+            table.Row(times.Cells(route));
+        }
         table.Print(
-            $"{times.Values.First().Count} requests each, turn by turn, each on a new connection. Budget: at most twice what socat adds."
+            $"{times.Count(routes[0])} requests each, turn by turn, each on a new connection. {Paired.Note} Budget: at most twice what socat adds."
         );
     }
 
-    private static async Task ChunksAsync(Machine machine, List<Route> routes, int streams, int pause, int seconds, int rounds)
+    private static async Task StreamsAsync(IReadOnlyList<Route> routes, int streams, int pause, int seconds, int rounds)
     {
-        var times = routes.ToDictionary(route => route.Name, _ => new Numbers(), StringComparer.Ordinal);
-        var memory = new Dictionary<string, double>(StringComparer.Ordinal);
-        var failed = new Dictionary<string, string>(StringComparer.Ordinal);
-        for (var round = 0; round < machine.Rounds(rounds * 5) / 5 + (machine.Quick ? 1 : 0); round++)
+        var times = new Paired(routes);
+        var memory = new Dictionary<Route, double>();
+        var processor = new Dictionary<Route, Numbers>();
+        var failed = new List<string>();
+        for (var round = 0; round < rounds; round++)
         {
+            times.NextRound();
             for (var i = 0; i < routes.Count; i++)
             {
                 var route = routes[(i + round) % routes.Count];
+                var before = Costs.Processor(route);
                 try
                 {
                     var running = new List<Task<(double, List<double> Chunks)>>();
@@ -88,49 +76,113 @@ internal static class Door
                         // Not all in one instant, and not in step.
                         await Task.Delay(streams > 100 ? stream % 2 : stream % 3);
                     }
-                    memory[route.Name] = Math.Max(memory.GetValueOrDefault(route.Name), Resident(route));
+                    memory[route] = Math.Max(memory.GetValueOrDefault(route), Costs.Memory(route));
+                    var count = 0;
                     foreach (var (_, chunks) in await Task.WhenAll(running))
                     {
-                        times[route.Name].AddAll(chunks);
+                        times.AddAll(route, chunks);
+                        count += chunks.Count;
                     }
+                    processor.TryAdd(route, new Numbers());
+                    processor[route].Add((Costs.Processor(route) - before) * 1e6 / count);
                 }
                 catch (Exception error) when (error is InvalidDataException or SocketException)
                 {
-                    failed[route.Name] = error.Message;
+                    failed.Add($"{route.Name}: {error.Message}");
                 }
             }
         }
         var table = new Table(
             $"{streams} stream{(streams == 1 ? "" : "s")}, {1000 / pause} events a second each",
-            "route",
-            "p50 ms",
-            "p99 ms",
-            "added p50",
-            "added p99",
-            "added p50 to socat's",
-            "memory MB (PSS)"
+            [.. Paired.Columns, "CPU µs an event", "memory MB (PSS)"]
         );
-        Compare(table, routes, times, "socat", memory);
-        table.Print(failed.Count == 0 ? null : string.Join('\n', failed.Select(one => $"{one.Key}: {one.Value}")));
+        foreach (var route in routes)
+        {
+            // Less than a tick of the kernel's clock would be rounding.
+            var cost = streams > 1 && route.ProcessId is not null && processor.TryGetValue(route, out var all) ? all.Median : double.NaN;
+            table.Row([.. times.Cells(route), Table.Ms(cost, 0), Memory(memory.GetValueOrDefault(route))]);
+        }
+        var note = $"{rounds} round{(rounds == 1 ? "" : "s")} of {seconds} s. {Paired.Note}";
+        table.Print(failed.Count == 0 ? note : $"{note}\n\n{string.Join('\n', failed)}");
     }
 
-    private static async Task ThroughputAsync(Machine machine, List<Route> routes)
+    private static async Task RequestsAsync(Machine machine, IReadOnlyList<Route> routes)
     {
-        const int up = 64 << 20;
-        const long down = 512 << 20;
-        var (ups, downs) = (
-            routes.ToDictionary(r => r.Name, _ => new Numbers(), StringComparer.Ordinal),
-            routes.ToDictionary(r => r.Name, _ => new Numbers(), StringComparer.Ordinal)
-        );
-        var memory = new Dictionary<string, double>(StringComparer.Ordinal);
-        for (var round = 0; round < machine.Rounds(15) / 3; round++)
+        const int connections = 8;
+        var seconds = machine.Quick ? 0.4 : 0.8;
+        var (rates, middles, lates, costs) = (new Each(routes), new Each(routes), new Each(routes), new Each(routes));
+        for (var round = 0; round < (machine.Quick ? 3 : 5); round++)
         {
-            foreach (var route in round % 2 == 0 ? routes : Enumerable.Reverse(routes))
+            for (var i = 0; i < routes.Count; i++)
             {
-                downs[route.Name].Add(down / 1e6 / await Client.BulkAsync(route, 1, down));
-                ups[route.Name].Add(up / 1e6 / await Client.BulkAsync(route, up, 2));
-                memory[route.Name] = Resident(route);
+                var route = routes[(i + round) % routes.Count];
+                var before = Costs.Processor(route);
+                var until = Stopwatch.GetTimestamp() + (long)(seconds * Stopwatch.Frequency);
+                var all = new Numbers();
+                foreach (
+                    var times in await Task.WhenAll(
+                        Enumerable.Range(0, connections).Select(_ => Task.Run(() => Client.RequestsAsync(route, until)))
+                    )
+                )
+                {
+                    all.AddAll(times);
+                }
+                rates[route].Add(all.Count / seconds);
+                middles[route].Add(all.Median);
+                lates[route].Add(all.At(0.99));
+                costs[route].Add((Costs.Processor(route) - before) * 1e6 / all.Count);
             }
+        }
+        var table = new Table(
+            "Many small requests",
+            "route",
+            "requests/s",
+            "min",
+            "max",
+            "to socat's",
+            "p50 ms",
+            "p99 ms",
+            "CPU µs a request"
+        );
+        foreach (var route in routes)
+        {
+            table.Row(
+                route.Name,
+                Table.Ms(rates[route].Median, 0),
+                Table.Ms(rates[route].Least, 0),
+                Table.Ms(rates[route].Most, 0),
+                ToSocat(routes, rates, route),
+                Table.Ms(middles[route].Median, 3),
+                Table.Ms(lates[route].Median, 3),
+                route.ProcessId is null ? "-" : Table.Ms(costs[route].Median, 0)
+            );
+        }
+        table.Print(
+            $"{rates[routes[0]].Count} rounds of {seconds} s on {connections} connections that are kept: chat completions of 110 bytes, answered with 200."
+        );
+    }
+
+    private static async Task BodiesAsync(Machine machine, IReadOnlyList<Route> routes)
+    {
+        const int megabytes = 100;
+        var (ups, downs, costs) = (new Each(routes), new Each(routes), new Each(routes));
+        var memory = new Each(routes);
+        for (var round = 0; round < (machine.Quick ? 3 : 5); round++)
+        {
+            for (var i = 0; i < routes.Count; i++)
+            {
+                var route = routes[(i + round) % routes.Count];
+                var before = Costs.Processor(route);
+                downs[route].Add(megabytes / await Client.BulkAsync(route, 1, megabytes * 1_000_000L));
+                ups[route].Add(megabytes / await Client.BulkAsync(route, megabytes * 1_000_000, 2));
+                costs[route].Add((Costs.Processor(route) - before) * 1000 / 2);
+            }
+        }
+        // What is not needed any more is given back when nothing of that kind has come for two seconds.
+        await Task.Delay(TimeSpan.FromSeconds(4));
+        foreach (var route in routes)
+        {
+            memory[route].Add(Costs.Memory(route));
         }
         var table = new Table(
             "Big bodies",
@@ -143,244 +195,39 @@ internal static class Door
             "min",
             "max",
             "to socat's",
-            "memory MB after (PSS)"
+            "CPU ms a body",
+            "memory MB 4 s after (PSS)"
         );
         foreach (var route in routes)
         {
-            var (d, u) = (downs[route.Name], ups[route.Name]);
+            var (down, up) = (downs[route], ups[route]);
             table.Row(
                 route.Name,
-                Table.Ms(d.Median, 0),
-                Table.Ms(d.Least, 0),
-                Table.Ms(d.Most, 0),
-                downs.TryGetValue("socat", out var sd) ? Table.Ratio(d.Median, sd.Median) : "-",
-                Table.Ms(u.Median, 0),
-                Table.Ms(u.Least, 0),
-                Table.Ms(u.Most, 0),
-                ups.TryGetValue("socat", out var su) ? Table.Ratio(u.Median, su.Median) : "-",
-                memory[route.Name] > 0 ? Table.Megabytes(memory[route.Name]) : "-"
+                Table.Ms(down.Median, 0),
+                Table.Ms(down.Least, 0),
+                Table.Ms(down.Most, 0),
+                ToSocat(routes, downs, route),
+                Table.Ms(up.Median, 0),
+                Table.Ms(up.Least, 0),
+                Table.Ms(up.Most, 0),
+                ToSocat(routes, ups, route),
+                route.ProcessId is null ? "-" : Table.Ms(costs[route].Median, 0),
+                Memory(memory[route].Median)
             );
         }
-        table.Print(
-            "512 MiB down, 64 MiB up in one JSON body. The gateway reads a request whole before it decides; the others pass bytes on."
-        );
+        table.Print($"{megabytes} MB down, {megabytes} MB up in one JSON body; {downs[routes[0]].Count} rounds, turn by turn.");
     }
 
-    private static void Compare(
-        Table table,
-        List<Route> routes,
-        Dictionary<string, Numbers> times,
-        string peer,
-        Dictionary<string, double>? memory = null
-    )
-    {
-        var direct = times["direct"];
-        var peers = times.TryGetValue(peer, out var found) ? found.Median - direct.Median : double.NaN;
-        foreach (var route in routes)
-        {
-            var own = times[route.Name];
-            string[] cells =
-            [
-                route.Name,
-                Table.Ms(own.Median, 3),
-                Table.Ms(own.At(0.99), 3),
-                Table.Ms(own.Median - direct.Median, 3),
-                Table.Ms(own.At(0.99) - direct.At(0.99), 3),
-                route.Name == "direct" ? "-" : Table.Ratio(own.Median - direct.Median, peers),
-            ];
-            table.Row(
-                memory is null
-                    ? cells
-                    : [.. cells, memory.GetValueOrDefault(route.Name) is > 0 and var bytes ? Table.Megabytes(bytes) : "-"]
-            );
-        }
-    }
+    private static string Memory(double bytes) => bytes > 0 ? Table.Megabytes(bytes) : "-";
 
-    private static async Task AddPeersAsync(Machine machine, List<Route> routes, List<Process> children)
-    {
-        var folder = machine.Folder("peers");
-        async Task Add(string name, Process child)
-        {
-            children.Add(child);
-            var address = new UnixDomainSocketEndPoint(Path.Combine(folder, name + ".sock"));
-            await ListensAsync(address);
-            routes.Add(new Route(name, address, child.Id));
-        }
-        if (Commands.Has("socat") is not null)
-        {
-            await Add(
-                "socat",
-                Child("socat", "-b", "65536", $"UNIX-LISTEN:{folder}/socat.sock,fork,backlog=1024", $"TCP:127.0.0.1:{Port},nodelay")
-            );
-        }
-        if (Commands.Has("nginx") is not null)
-        {
-            File.WriteAllText(
-                $"{folder}/nginx.conf",
-                $$"""
-                daemon off; pid {{folder}}/nginx.pid; error_log {{folder}}/nginx.log; worker_processes 1; worker_rlimit_nofile 20000;
-                events { worker_connections 8000; }
-                http {
-                    access_log off; client_max_body_size 0; proxy_buffering off; proxy_request_buffering off; proxy_http_version 1.1;
-                    client_body_temp_path {{folder}}; proxy_temp_path {{folder}}; fastcgi_temp_path {{folder}}; uwsgi_temp_path {{folder}}; scgi_temp_path {{folder}};
-                    upstream model { server 127.0.0.1:{{Port}}; keepalive 64; }
-                    server { listen unix:{{folder}}/nginx.sock; location / { proxy_pass http://model; proxy_set_header Connection ""; proxy_read_timeout 3600; } }
-                }
-                """
-            );
-            await Add("nginx", Child("nginx", "-c", $"{folder}/nginx.conf"));
-        }
-        if (Commands.Has("haproxy") is not null)
-        {
-            File.WriteAllText(
-                $"{folder}/haproxy.cfg",
-                $"""
-                global
-                    maxconn 8000
-                    nbthread 1
-                defaults
-                    mode http
-                    timeout connect 10s
-                    timeout client 1h
-                    timeout server 1h
-                frontend door
-                    bind unix@{folder}/haproxy.sock
-                    default_backend model
-                backend model
-                    http-reuse always
-                    server one 127.0.0.1:{Port}
+    private static string ToSocat(IReadOnlyList<Route> routes, Each values, Route route) =>
+        routes.FirstOrDefault(one => one.Name == Paired.Peer) is { } peer ? Table.Ratio(values[route].Median, values[peer].Median) : "-";
 
-                """
-            );
-            await Add("haproxy", Child("haproxy", "-f", $"{folder}/haproxy.cfg"));
-        }
-    }
-
-    /// <summary>A gateway as `run` starts it, for a container that is not there: its engine is asked to stop it at the end, and finds nothing.</summary>
-    private static async Task<RunningGateway> GatewayAsync(Machine machine)
+    /// <summary>Numbers by route.</summary>
+    private sealed class Each(IEnumerable<Route> routes)
     {
-        var environment = new HostEnvironment(machine.Environment);
-        var paths = new Paths(environment);
-        var name = $"bench-{Environment.ProcessId}";
-        var files = paths.Container("bubblewrap", name);
-        files.Prepare();
-        var lease = FileLock.TryTake(files.Lease, shared: true)!;
-        var launcher = new GatewayLauncher(
-            new ProcessRunner(environment),
-            paths,
-            arguments => new CommandLine(machine.Program, arguments)
-            {
-                Environment = machine.Environment.ToDictionary(pair => pair.Key, pair => (string?)pair.Value, StringComparer.Ordinal),
-            },
-            TimeProvider.System
-        );
-        var order = new GatewayOrder("bubblewrap", name, $"http://127.0.0.1:{Port}", [], Temporary: false, Scripted: false);
-        var link = await launcher.OpenAsync(order, "bench", CancellationToken.None);
-        return new RunningGateway(
-            new Route("gateway", new UnixDomainSocketEndPoint(files.DoorSocket), ProcessOf("gateway", "bubblewrap", name)),
-            link,
-            lease
-        );
-    }
+        private readonly Dictionary<Route, Numbers> _all = routes.ToDictionary(route => route, _ => new Numbers());
 
-    private static int? ProcessOf(params string[] arguments)
-    {
-        var wanted = string.Join('\0', arguments) + "\0";
-        foreach (var folder in Directory.EnumerateDirectories("/proc"))
-        {
-            if (!int.TryParse(Path.GetFileName(folder), out var id))
-            {
-                continue;
-            }
-            try
-            {
-                if (File.ReadAllText($"{folder}/cmdline").EndsWith(wanted, StringComparison.Ordinal))
-                {
-                    return id;
-                }
-            }
-            catch (IOException)
-            {
-                // It has gone meanwhile.
-                continue;
-            }
-        }
-        return null;
-    }
-
-    /// <summary>Bytes of a process and its children (socat has one a connection), each page counted once for all who share it.</summary>
-    private static double Resident(Route route)
-    {
-        if (route.ProcessId is not { } id)
-        {
-            return 0;
-        }
-        double sum = 0;
-        var waiting = new Queue<int>([id]);
-        while (waiting.TryDequeue(out var process))
-        {
-            try
-            {
-                sum += Kilobytes($"/proc/{process}/smaps_rollup", "Pss:") * 1024;
-                foreach (
-                    var child in File.ReadAllText($"/proc/{process}/task/{process}/children")
-                        .Split(' ', StringSplitOptions.RemoveEmptyEntries)
-                )
-                {
-                    waiting.Enqueue(int.Parse(child, System.Globalization.CultureInfo.InvariantCulture));
-                }
-            }
-            catch (IOException)
-            {
-                // A child that has gone meanwhile.
-                continue;
-            }
-        }
-        return sum;
-    }
-
-    private static double Kilobytes(string file, string field)
-    {
-        var line = File.ReadLines(file).First(line => line.StartsWith(field, StringComparison.Ordinal));
-        return double.Parse(new string([.. line.Where(char.IsAsciiDigit)]), System.Globalization.CultureInfo.InvariantCulture);
-    }
-
-    private static Process Child(string file, params string[] arguments)
-    {
-        var start = new ProcessStartInfo(file) { UseShellExecute = false, RedirectStandardInput = true };
-        foreach (var argument in arguments)
-        {
-            start.ArgumentList.Add(argument);
-        }
-        return Process.Start(start)!;
-    }
-
-    private static async Task ListensAsync(EndPoint address)
-    {
-        for (var tries = 0; ; tries++)
-        {
-            using var socket =
-                address is UnixDomainSocketEndPoint
-                    ? new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)
-                    : new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-            try
-            {
-                await socket.ConnectAsync(address);
-                return;
-            }
-            catch (SocketException) when (tries < 500)
-            {
-                await Task.Delay(20);
-            }
-        }
-    }
-
-    private sealed record RunningGateway(Route Route, GatewayLink Link, FileLock Lease) : IAsyncDisposable
-    {
-        public async ValueTask DisposeAsync()
-        {
-            await Link.FinishAsync(Lease, kill: false);
-            await Link.DisposeAsync();
-        }
+        public Numbers this[Route route] => _all[route];
     }
 }

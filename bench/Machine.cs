@@ -21,6 +21,7 @@ internal sealed record Machine(string Root, string Program, string State, bool Q
         }
         variables["CODEXCTL_STATE_DIR"] = Path.Combine(state, "state");
         variables.Remove("CODEXCTL_ENGINE");
+        variables.Remove("DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS");
         return variables;
     }
 }

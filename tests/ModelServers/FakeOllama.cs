@@ -94,6 +94,9 @@ public sealed class FakeOllama : IAsyncDisposable
     /// <summary>Takes over POST /v1/responses.</summary>
     public Func<HttpContext, JsonObject, Task>? OnResponses { get; set; }
 
+    /// <summary>The same for POST /v1/chat/completions.</summary>
+    public Func<HttpContext, Task>? OnCompletions { get; set; }
+
     /// <summary>Every request, in the order of arrival.</summary>
     public IReadOnlyList<SeenRequest> Seen => [.. _seen];
 
@@ -173,7 +176,7 @@ public sealed class FakeOllama : IAsyncDisposable
             "POST /api/show" => ShowAsync(context, request),
             "POST /api/chat" => ChatAsync(context, request, "message"),
             "POST /api/generate" => ChatAsync(context, request, "response"),
-            "POST /v1/chat/completions" => CompletionsAsync(context),
+            "POST /v1/chat/completions" => OnCompletions is { } taken ? taken(context) : CompletionsAsync(context),
             "POST /v1/responses" => ResponsesAsync(context, request),
             "POST /api/pull" => PullAsync(context, request),
             "POST /api/push" => PlainAsync(context, "{\"status\":\"success\"}\n"),

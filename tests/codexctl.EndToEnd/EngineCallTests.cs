@@ -27,11 +27,12 @@ public class EngineCallTests
         calls.Take().ShouldBe(["inspect codex:latest", "create --pull", "container start", "exec --interactive"]);
 
         (await scene.RunAsync("run", "--cmd", "true")).ExitCode.ShouldBe(0);
-        calls.Take().ShouldBe(["inspect codex:latest", "container start", "exec --interactive"]);
+        // From here on the image is not asked about: that costs as much as all the rest.
+        calls.Take().ShouldBe(["container inspect", "container start", "exec --interactive"]);
 
         await using var holding = await scene.HoldAsync();
         calls.Take();
         (await scene.RunAsync("run", "--cmd", "true")).ExitCode.ShouldBe(0);
-        calls.Take().ShouldBe(["inspect codex:latest", "exec --interactive"]);
+        calls.Take().ShouldBe(["container inspect", "exec --interactive"]);
     }
 }

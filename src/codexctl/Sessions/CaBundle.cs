@@ -45,17 +45,22 @@ public static class CaBundle
     /// <exception cref="UserError">The file that the setting names holds no certificates.</exception>
     public static byte[]? Find(string? file, HostEnvironment environment)
     {
-        var system = _systems.FirstOrDefault(File.Exists) is { } path ? Certificates(path) : [];
+        var usual = _systems.FirstOrDefault(File.Exists);
         var more = file is not null
             ? Named(file.StartsWith("~/", StringComparison.Ordinal) ? Path.Combine(environment.Home, file[2..]) : file)
-            :
-            [
-                .. Host(environment["SSL_CERT_FILE"]),
-                .. Host(environment["NODE_EXTRA_CA_CERTS"]),
-                .. Host(environment[OpenAiHttp.CertificateVariable]),
-            ];
+            : new[] { environment["SSL_CERT_FILE"], environment["NODE_EXTRA_CA_CERTS"], environment[OpenAiHttp.CertificateVariable] }
+                .Where(named => named is not null && named != usual)
+                .Distinct(StringComparer.Ordinal)
+                .SelectMany(Host)
+                .ToList();
+        // Every run comes by here, and the system's file is long: it is read only where there is something to add, and its certificates are not looked into.
+        if (more.Count == 0)
+        {
+            return null;
+        }
+        var system = usual is null ? [] : Certificates(usual);
         var known = system.ToHashSet(StringComparer.Ordinal);
-        var fresh = more.Where(known.Add).ToList();
+        var fresh = more.Where(certificate => known.Add(certificate) && IsGood(certificate)).ToList();
         return fresh.Count == 0 ? null : Encoding.ASCII.GetBytes(string.Join('\n', system.Concat(fresh)) + "\n");
     }
 
@@ -63,7 +68,7 @@ public static class CaBundle
     {
         try
         {
-            return Certificates(file) is { Count: > 0 } found
+            return Certificates(file).Where(IsGood).ToList() is { Count: > 0 } found
                 ? found
                 : throw new UserError(
                     $"{file} holds no certificates.",
@@ -90,7 +95,7 @@ public static class CaBundle
         }
     }
 
-    /// <summary>The certificates of a file, and nothing else of it: a private key beside them must not get into a box.</summary>
+    /// <summary>The certificates of a file in one spelling, and nothing else of it: a private key beside them must not get into a box.</summary>
     private static List<string> Certificates(string file)
     {
         var text = File.ReadAllText(file);
@@ -99,10 +104,17 @@ public static class CaBundle
         while (PemEncoding.TryFind(text.AsSpan(at), out var fields))
         {
             var part = text.AsSpan(at);
-            if (
-                part[fields.Label] is "CERTIFICATE" or "TRUSTED CERTIFICATE" or "X509 CERTIFICATE"
-                && Read(part[fields.Location]) is { } certificate
-            )
+            var certificate = part[fields.Label] switch
+            {
+                "CERTIFICATE" or "X509 CERTIFICATE" => PemEncoding.WriteString(
+                    "CERTIFICATE",
+                    Convert.FromBase64String(part[fields.Base64Data].ToString())
+                ),
+                // OpenSSL's own form, with words about trust behind the certificate.
+                "TRUSTED CERTIFICATE" => Read(part[fields.Location]),
+                _ => null,
+            };
+            if (certificate is not null)
             {
                 found.Add(certificate);
             }
@@ -110,6 +122,9 @@ public static class CaBundle
         }
         return found;
     }
+
+    // A damaged one among good ones is left out.
+    private static bool IsGood(string pem) => Read(pem) is not null;
 
     private static string? Read(ReadOnlySpan<char> pem)
     {
@@ -120,7 +135,6 @@ public static class CaBundle
         }
         catch (CryptographicException)
         {
-            // A damaged one among good ones.
             return null;
         }
     }

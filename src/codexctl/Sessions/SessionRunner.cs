@@ -531,6 +531,31 @@ public sealed class SessionRunner(SessionServices services)
         }
     }
 
+    /// <summary>
+    /// One engine call. It asks about the image too where a container may have to be made; not where one was made before, because that costs as
+    /// much as all the rest of a warm run: a client that is asked about containers and images together looks for a name that is not there among
+    /// everything else that can have a name. A container that was taken away behind our back costs a second call.
+    /// </summary>
+    private async Task<(IReadOnlyList<ContainerInfo> Found, ImageInfo? Image, SessionPlan Plan)> LookAsync(
+        RunRequest request,
+        IReadOnlyList<string> candidates,
+        CancellationToken cancel
+    )
+    {
+        var images = services.Engine as IImageEngine;
+        if (images is null || candidates.Any(name => File.Exists(services.Paths.Container(EngineName, name).GatewayOrder)))
+        {
+            var there = await services.Engine.InspectAsync(candidates, cancel);
+            var plan = SessionPlanner.Plan(request, candidates, there);
+            if (images is null || !plan.Create)
+            {
+                return (there, null, plan);
+            }
+        }
+        var (found, image) = await images.InspectWithImageAsync(candidates, request.Image, cancel);
+        return (found, image, SessionPlanner.Plan(request, candidates, found));
+    }
+
     private async Task<Session> PrepareInTurnAsync(
         RunRequest request,
         IReadOnlyList<string> candidates,
@@ -539,10 +564,7 @@ public sealed class SessionRunner(SessionServices services)
         CancellationToken cancel
     )
     {
-        var (found, image) = services.Engine is IImageEngine images
-            ? await images.InspectWithImageAsync(candidates, request.Image, cancel)
-            : (await services.Engine.InspectAsync(candidates, cancel), null);
-        var plan = SessionPlanner.Plan(request, candidates, found);
+        var (found, image, plan) = await LookAsync(request, candidates, cancel);
         if (checkImage && plan.Create && image is not null && services.ImageProblem(request.Image, image) is { } problem)
         {
             throw new ImageProblemException(problem);

@@ -128,7 +128,7 @@ public class StateFolderTests
         refused.Error.ShouldNotContain("bug");
     }
 
-    private static string SmallDisk(Scene scene)
+    internal static string SmallDisk(Scene scene)
     {
         Directory.CreateDirectory(scene.State);
         if (Machine.Run("mount", "-t", "tmpfs", "-o", "size=2m,mode=700", "tmpfs", scene.State).ExitCode != 0)
@@ -140,5 +140,5 @@ public class StateFolderTests
         return Path.Combine(scene.State, "fill");
     }
 
-    private static void Fill(string path) => Machine.Run("dd", "if=/dev/zero", $"of={path}", "bs=4096");
+    internal static void Fill(string path) => Machine.Run("dd", "if=/dev/zero", $"of={path}", "bs=4096");
 }

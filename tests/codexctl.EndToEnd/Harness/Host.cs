@@ -40,6 +40,14 @@ public static class Host
         return found;
     }
 
+    /// <summary>Bytes that a process has for itself; what it shares with its file is not among them.</summary>
+    public static long AnonymousMemory(int id)
+    {
+        const string Field = "RssAnon:";
+        var line = File.ReadLines($"/proc/{id}/status").First(line => line.StartsWith(Field, StringComparison.Ordinal));
+        return long.Parse(line[Field.Length..^2], CultureInfo.InvariantCulture) * 1024;
+    }
+
     public static void Kill(int id) => Machine.Run("kill", "-KILL", id.ToString(CultureInfo.InvariantCulture));
 
     private static string ReadEnvironment(string folder)

@@ -47,6 +47,35 @@ public sealed class CaBundleTests : IDisposable
         CaBundle.Find(null, Host(("SSL_CERT_FILE", Path.Combine(_folder, "none.pem")))).ShouldBeNull();
 
     [Fact]
+    public void What_the_usual_file_has_already_adds_nothing_and_one_more_is_added_once()
+    {
+        const string Usual = "/etc/ssl/certs/ca-certificates.crt";
+        Assert.SkipUnless(File.Exists(Usual), "This system keeps its certificates elsewhere.");
+        var text = File.ReadAllText(Usual);
+        var company = Make("company").Certificate;
+        var (same, more) = (Write("same.pem", text), Write("more.pem", $"{text}\n{company}\n"));
+
+        CaBundle.Find(null, Host(("SSL_CERT_FILE", Usual), ("NODE_EXTRA_CA_CERTS", Usual))).ShouldBeNull();
+        CaBundle.Find(null, Host(("SSL_CERT_FILE", same))).ShouldBeNull();
+        var bundle = Text(CaBundle.Find(null, Host(("SSL_CERT_FILE", more), ("NODE_EXTRA_CA_CERTS", more))));
+
+        bundle.Split("BEGIN CERTIFICATE").Length.ShouldBe(text.Split("BEGIN CERTIFICATE").Length + 1);
+        bundle.ShouldEndWith(company.Trim() + "\n");
+    }
+
+    [Fact]
+    public void A_damaged_certificate_is_left_out()
+    {
+        var good = Make("good").Certificate;
+        var file = Write("ca.pem", $"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n{good}");
+
+        var bundle = Text(CaBundle.Find(file, Host()));
+
+        bundle.ShouldContain(good.Trim());
+        bundle.ShouldNotContain("AAAA\n");
+    }
+
+    [Fact]
     public void A_setting_that_names_no_certificates_is_an_error()
     {
         Should.Throw<UserError>(() => CaBundle.Find(Path.Combine(_folder, "none.pem"), Host())).Message.ShouldContain("cannot be read");

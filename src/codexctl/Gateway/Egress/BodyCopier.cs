@@ -14,6 +14,9 @@ internal static class BodyCopier
     private const int LongestSizeLine = 256;
     private const int LongestTrailer = 8 * 1024;
 
+    /// <summary>From here on a piece goes out by itself, without being copied. Smaller ones go in one packet with what belongs to them.</summary>
+    private const int Long = 4 * 1024;
+
     /// <param name="chunked">Whether to write chunks; else the plain bytes.</param>
     /// <param name="moved">Told of every piece, before it is passed on.</param>
     /// <param name="trailers">Whether trailers go with the body; else they are dropped.</param>
@@ -50,9 +53,10 @@ internal static class BodyCopier
     }
 
     /// <summary>Flushes; throws when the other side reads no more.</summary>
-    public static async ValueTask FlushAsync(PipeWriter to, CancellationToken cancel)
+    public static async ValueTask FlushAsync(PipeWriter to, CancellationToken cancel) => Check(await to.FlushAsync(cancel));
+
+    private static void Check(FlushResult result)
     {
-        var result = await to.FlushAsync(cancel);
         if (result.IsCompleted || result.IsCanceled)
         {
             throw new IOException("the peer reads no more");
@@ -75,12 +79,11 @@ internal static class BodyCopier
             if (taken.Length > 0)
             {
                 moved(taken);
-                Write(taken, to, chunked);
+                await WriteAsync(taken, to, chunked, cancel);
                 length -= taken.Length;
             }
             var ended = result.IsCompleted && taken.Length == result.Buffer.Length;
             from.AdvanceTo(taken.End);
-            await FlushAsync(to, cancel);
             if (ended && length is not 0)
             {
                 if (length is null)
@@ -92,20 +95,36 @@ internal static class BodyCopier
         }
     }
 
-    private static void Write(in ReadOnlySequence<byte> data, PipeWriter to, bool chunked)
+    private static async ValueTask WriteAsync(ReadOnlySequence<byte> data, PipeWriter to, bool chunked, CancellationToken cancel)
     {
         if (chunked)
         {
-            to.Write(Encoding.ASCII.GetBytes(data.Length.ToString("x", CultureInfo.InvariantCulture) + "\r\n"));
+            WriteSize(data.Length, to);
         }
         foreach (var piece in data)
         {
-            to.Write(piece.Span);
+            if (piece.Length < Long)
+            {
+                to.Write(piece.Span);
+            }
+            else
+            {
+                Check(await to.WriteAsync(piece, cancel));
+            }
         }
         if (chunked)
         {
             to.Write("\r\n"u8);
         }
+        await FlushAsync(to, cancel);
+    }
+
+    private static void WriteSize(long size, PipeWriter to)
+    {
+        var room = to.GetSpan(18);
+        size.TryFormat(room, out var digits, "x", CultureInfo.InvariantCulture);
+        "\r\n"u8.CopyTo(room[digits..]);
+        to.Advance(digits + 2);
     }
 
     private static async Task CopyChunksAsync(
@@ -170,7 +189,7 @@ internal static class BodyCopier
             {
                 throw new MalformedMessageException("a chunk has no proper size");
             }
-            size = (size << 4) | (long)Convert.ToInt32(((char)digit).ToString(), 16);
+            size = (size << 4) | (uint)(digit <= '9' ? digit - '0' : (digit | 0x20) - 'a' + 10);
         }
         return size;
     }

@@ -45,6 +45,9 @@ internal sealed class CallRecord : IMeteredCall
 
     public string? Model { get; set; }
 
+    /// <summary>Of the request. Bytes.</summary>
+    public int BodyLength { get; set; }
+
     public int? Status { get; set; }
 
     public long? InputTokens { get; set; }

@@ -42,6 +42,7 @@ public sealed class ModelRouteHandler : IDisposable
     private readonly ModelFacts _facts;
     private readonly HttpMessageInvoker _upstream;
     private readonly PassThrough _passThrough;
+    private readonly IdleMemory _memory;
 
     public ModelRouteHandler(ModelServer server, IExchangeSink sink, TimeProvider time, ModelRouteOptions? options = null)
     {
@@ -51,6 +52,7 @@ public sealed class ModelRouteHandler : IDisposable
         _options = options ?? ModelRouteOptions.Default;
         _probe = new ModelServerProbe(time, _options.Authorization);
         _facts = new ModelFacts(server, _probe, time, _options.FactsAge);
+        _memory = new IdleMemory(time);
         _upstream = Forwarding.MakeUpstream();
         _passThrough = new PassThrough(_upstream, _server, _options.Authorization);
     }
@@ -95,11 +97,13 @@ public sealed class ModelRouteHandler : IDisposable
         {
             call.Left |= context.RequestAborted.IsCancellationRequested && call.Status is null;
             _sink.Add(call.Finish(context));
+            _memory.LetGo(call.BodyLength);
         }
     }
 
     public void Dispose()
     {
+        _memory.Dispose();
         _upstream.Dispose();
         _probe.Dispose();
     }
@@ -142,7 +146,7 @@ public sealed class ModelRouteHandler : IDisposable
             }
             return;
         }
-        using var bytes = await ReadBodyAsync(context);
+        using var bytes = await ReadBodyAsync(context, call);
         var send = await NamedAsync(context, call, target.Path, bytes.Memory);
         if (target.Path is "/api/show")
         {
@@ -154,7 +158,7 @@ public sealed class ModelRouteHandler : IDisposable
         await _passThrough.SendAsync(context, target.Path, send, call);
     }
 
-    private static async Task<RequestBytes> ReadBodyAsync(HttpContext context)
+    private static async Task<RequestBytes> ReadBodyAsync(HttpContext context, CallRecord call)
     {
         if (context.Request.Headers.ContentEncoding is { Count: > 0 } encoding && encoding is not [("identity" or "")])
         {
@@ -163,12 +167,14 @@ public sealed class ModelRouteHandler : IDisposable
                 "Request bodies must not be compressed on the way to a local model."
             );
         }
-        return await RequestBytes.ReadAsync(context.Request.BodyReader, context.Request.ContentLength, context.RequestAborted);
+        var bytes = await RequestBytes.ReadAsync(context.Request.BodyReader, context.Request.ContentLength, context.RequestAborted);
+        call.BodyLength = bytes.Memory.Length;
+        return bytes;
     }
 
     /// <summary>Reads what was sent; a big one not on the thread that looks after the connections.</summary>
     private static ValueTask<JsonObject> ReadJsonAsync(ReadOnlyMemory<byte> bytes) =>
-        bytes.Length <= QuicklyRead ? new(RequestGuard.Read(bytes.Span)) : new(Task.Run(() => RequestGuard.Read(bytes.Span)));
+        bytes.Length <= QuicklyRead ? new(RequestGuard.Read(bytes)) : new(Task.Run(() => RequestGuard.Read(bytes)));
 
     /// <summary>What is to be sent for a request that names a model and is not of the Responses API.</summary>
     private async Task<ReadOnlyMemory<byte>> NamedAsync(HttpContext context, CallRecord call, string path, ReadOnlyMemory<byte> bytes)
@@ -184,7 +190,7 @@ public sealed class ModelRouteHandler : IDisposable
     /// <summary>The request for the server; null when it was answered here. A method of its own, so that nothing of the body outlives it.</summary>
     private async Task<(HttpRequestMessage Request, NamespaceTools Tools)?> ReadResponsesAsync(HttpContext context, CallRecord call)
     {
-        using var bytes = await ReadBodyAsync(context);
+        using var bytes = await ReadBodyAsync(context, call);
         var body = await ReadJsonAsync(bytes.Memory);
         var metadata = (string?)context.Request.Headers[TurnMetadata.Header];
         var model = RequestGuard.ModelOf(body);

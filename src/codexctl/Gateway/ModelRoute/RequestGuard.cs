@@ -89,14 +89,16 @@ internal static class RequestGuard
         "options"
     );
 
-    /// <summary>The body as an object in which every name means one thing.</summary>
+    /// <summary>The body as an object in which every name means one thing. It reads from the bytes for as long as it is used; nothing is copied.</summary>
     /// <exception cref="RefusedException">It is no such object, or it would lead off the machine.</exception>
-    public static JsonObject Read(ReadOnlySpan<byte> body)
+    public static JsonObject Read(ReadOnlyMemory<byte> body)
     {
         try
         {
-            RefuseBrokenText(body);
-            if (JsonNode.Parse(body, documentOptions: Strict) is not JsonObject root)
+            RefuseBrokenText(body.Span);
+            // Not disposed: the object lives on what the document knows.
+            var document = JsonDocument.Parse(body, Strict);
+            if (document.RootElement.ValueKind != JsonValueKind.Object || JsonObject.Create(document.RootElement) is not { } root)
             {
                 throw new RefusedException(400, "The body of the request is not a JSON object.");
             }
@@ -195,7 +197,9 @@ internal static class RequestGuard
         {
             throw new RefusedException(400, NotUnicode);
         }
-        if (body.IndexOf("\\ud"u8) < 0 && body.IndexOf("\\uD"u8) < 0)
+        // One letter is looked for much faster than two, and large bodies have pictures in them, which hold none.
+        var first = body.IndexOf((byte)'\\');
+        if (first < 0 || (body[first..].IndexOf("\\ud"u8) < 0 && body[first..].IndexOf("\\uD"u8) < 0))
         {
             return;
         }

@@ -48,15 +48,11 @@ public static class ScriptedModelHandler
 
     private static async Task AnswerAsync(HttpContext context)
     {
+        using var bytes = await RequestBytes.ReadAsync(context.Request.BodyReader, context.Request.ContentLength, context.RequestAborted);
         JsonObject body;
         try
         {
-            using var bytes = await RequestBytes.ReadAsync(
-                context.Request.BodyReader,
-                context.Request.ContentLength,
-                context.RequestAborted
-            );
-            body = RequestGuard.Read(bytes.Memory.Span);
+            body = RequestGuard.Read(bytes.Memory);
         }
         catch (RefusedException refused)
         {

@@ -217,6 +217,50 @@ public sealed class HttpRelayTests
     }
 
     [Fact]
+    public async Task Chunks_of_any_length_keep_their_bytes_and_their_order()
+    {
+        int[] lengths = [1, 4095, 4096, 4097, 65536, 300_000, 2];
+        var random = new Random(1);
+        var chunks = lengths.Select(length => new string([.. Enumerable.Range(0, length).Select(_ => (char)random.Next(256))])).ToList();
+        var message = string.Concat(chunks.Select(chunk => $"{chunk.Length:x}\r\n{chunk}\r\n")) + "0\r\n\r\n";
+        await using var host = RelayHost.Start(async server =>
+        {
+            // The body in chunks of whatever length comes back as it is.
+            var request = await RelayHost.ReadUntilAsync(server, "0\r\n\r\n");
+            await RelayHost.SayAsync(
+                server,
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                    + request[(request.IndexOf("\r\n\r\n", StringComparison.Ordinal) + 4)..]
+            );
+        });
+
+        var answer = await host.AskAsync(
+            $"POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n{message}"
+        );
+
+        Body(answer).ShouldBe(string.Concat(chunks));
+    }
+
+    private static string Body(string answer)
+    {
+        var rest = answer[(answer.IndexOf("\r\n\r\n", StringComparison.Ordinal) + 4)..];
+        var body = new StringBuilder();
+        while (true)
+        {
+            var end = rest.IndexOf("\r\n", StringComparison.Ordinal);
+            var length = Convert.ToInt32(rest[..end], 16);
+            if (length == 0)
+            {
+                rest[end..].ShouldBe("\r\n\r\n");
+                return body.ToString();
+            }
+            body.Append(rest, end + 2, length);
+            rest.Substring(end + 2 + length, 2).ShouldBe("\r\n");
+            rest = rest[(end + 4 + length)..];
+        }
+    }
+
+    [Fact]
     public async Task Nonsense_of_any_kind_gets_an_answer_or_an_end_and_nothing_reaches_the_server()
     {
         var reached = 0;
