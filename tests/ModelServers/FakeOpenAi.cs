@@ -1,10 +1,8 @@
 using System.Buffers.Text;
 using System.Collections.Concurrent;
 using System.Net;
-using System.Net.Security;
-using System.Net.Sockets;
+using System.Net.WebSockets;
 using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Builder;
@@ -25,14 +23,19 @@ public sealed class FakeOpenAi : IAsyncDisposable
 {
     private static readonly string[] _names = ["auth.openai.com", "chatgpt.com", "api.openai.com"];
 
+    private static readonly string[] _answer =
+    [
+        """{"type":"response.created","response":{"id":"r"}}""",
+        """{"type":"response.output_item.done","item":{"type":"message","role":"assistant","content":[{"type":"output_text","text":"online ok"}]}}""",
+        """{"type":"response.completed","response":{"id":"r","usage":{"input_tokens":11,"output_tokens":2,"total_tokens":13}}}""",
+    ];
+
     private readonly WebApplication _app;
-    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
-    private readonly CancellationTokenSource _end = new();
+    private readonly CompanyProxy _proxy;
     private readonly ConcurrentQueue<SeenRequest> _seen = new();
-    private readonly ConcurrentQueue<string> _connects = new();
     private readonly ConcurrentQueue<string> _secrets = new();
+    private readonly ConcurrentQueue<string> _messages = new();
     private readonly ConcurrentDictionary<string, int> _refreshTokens = new();
-    private readonly X509Certificate2 _server;
     private int _generation;
     private int _polls;
     private int _reused;
@@ -40,7 +43,8 @@ public sealed class FakeOpenAi : IAsyncDisposable
     private FakeOpenAi(WebApplication app)
     {
         _app = app;
-        (Certificates, _server) = MakeCertificates();
+        Address = new Uri(app.Urls.First());
+        _proxy = new CompanyProxy(_names, Address.Port);
     }
 
     /// <summary>How often a device login is asked for before the person has typed the code.</summary>
@@ -58,6 +62,11 @@ public sealed class FakeOpenAi : IAsyncDisposable
     /// <summary>The code with which every refresh is refused; null to grant them.</summary>
     public string? FailRefresh { get; set; }
 
+    /// <summary>Whether a conversation may go by WebSocket; else <see cref="WebSocketStatus"/>.</summary>
+    public bool TakesWebSockets { get; set; }
+
+    public int WebSocketStatus { get; set; } = 426;
+
     /// <summary>How long a refresh takes.</summary>
     public TimeSpan RefreshTime { get; set; }
 
@@ -66,18 +75,18 @@ public sealed class FakeOpenAi : IAsyncDisposable
     /// <summary>Every answer of the models waits for this.</summary>
     public Func<Task> BeforeAnswer { get; set; } = () => Task.CompletedTask;
 
-    public Uri Address { get; private set; } = null!;
+    public Uri Address { get; }
 
     /// <summary>For HTTPS_PROXY.</summary>
-    public string Proxy => $"http://{_listener.LocalEndpoint}";
+    public string Proxy => _proxy.Address;
 
     /// <summary>The certificate authority, as PEM.</summary>
-    public string Certificates { get; }
+    public string Certificates => _proxy.Certificates;
 
     public IReadOnlyList<SeenRequest> Seen => [.. _seen];
 
     /// <summary>Hosts that were asked for, with their ports.</summary>
-    public IReadOnlyList<string> Connects => [.. _connects];
+    public IReadOnlyList<string> Connects => _proxy.Asked;
 
     /// <summary>Every token that was given, and the key.</summary>
     public IReadOnlyList<string> Secrets => [ApiKey, .. _secrets];
@@ -90,6 +99,12 @@ public sealed class FakeOpenAi : IAsyncDisposable
     public IEnumerable<SeenRequest> Refreshes =>
         Seen.Where(request => request.Target == "/oauth/token" && request.Body.Contains("\"refresh_token\"", StringComparison.Ordinal));
 
+    /// <summary>Attempts at a WebSocket.</summary>
+    public IEnumerable<SeenRequest> Upgrades => Seen.Where(request => request.Headers.ContainsKey("Upgrade"));
+
+    /// <summary>What came by WebSocket.</summary>
+    public IReadOnlyList<string> Messages => [.. _messages];
+
     public IEnumerable<SeenRequest> Responses =>
         Seen.Where(request => request.Method == "POST" && request.Target.EndsWith("/responses", StringComparison.Ordinal));
 
@@ -99,13 +114,11 @@ public sealed class FakeOpenAi : IAsyncDisposable
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(options => options.Listen(IPAddress.Loopback, port));
         var app = builder.Build();
-        var fake = new FakeOpenAi(app);
-        app.Run(fake.HandleAsync);
+        FakeOpenAi? fake = null;
+        app.UseWebSockets();
+        app.Run(context => fake!.HandleAsync(context));
         await app.StartAsync();
-        fake.Address = new Uri(app.Urls.First());
-        fake._listener.Start();
-        _ = fake.AcceptAsync();
-        return fake;
+        return fake = new FakeOpenAi(app);
     }
 
     /// <summary>A login as if somebody had signed in.</summary>
@@ -131,19 +144,21 @@ public sealed class FakeOpenAi : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await _end.CancelAsync();
-        _listener.Dispose();
+        await _proxy.DisposeAsync();
         using var now = new CancellationTokenSource();
         await now.CancelAsync();
         await _app.StopAsync(now.Token);
         await _app.DisposeAsync();
-        _server.Dispose();
     }
 
     private async Task HandleAsync(HttpContext context)
     {
+        var upgrade = context.Request.Headers.Upgrade.Count > 0;
         using var buffer = new MemoryStream();
-        await context.Request.Body.CopyToAsync(buffer);
+        if (!upgrade)
+        {
+            await context.Request.Body.CopyToAsync(buffer);
+        }
         var request = new SeenRequest(
             context.Request.Method,
             context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget,
@@ -152,9 +167,14 @@ public sealed class FakeOpenAi : IAsyncDisposable
         );
         _seen.Enqueue(request);
         var path = request.Target.Split('?')[0];
-        if (request.Headers.ContainsKey("Upgrade"))
+        if (upgrade && TakesWebSockets)
         {
-            await JsonAsync(context, 426, Error("no_websocket"));
+            await ConverseAsync(context, request);
+            return;
+        }
+        if (upgrade)
+        {
+            await JsonAsync(context, WebSocketStatus, Error("no_websocket"));
             return;
         }
         switch (path)
@@ -240,17 +260,45 @@ public sealed class FakeOpenAi : IAsyncDisposable
         }
         await BeforeAnswer();
         context.Response.ContentType = "text/event-stream";
-        await context.Response.WriteAsync(
-            """
-            data: {"type":"response.created","response":{"id":"r"}}
+        foreach (var line in _answer)
+        {
+            await context.Response.WriteAsync($"data: {line}\n\n");
+        }
+    }
 
-            data: {"type":"response.output_item.done","item":{"type":"message","role":"assistant","content":[{"type":"output_text","text":"online ok"}]}}
-
-            data: {"type":"response.completed","response":{"id":"r","usage":{"input_tokens":11,"output_tokens":2,"total_tokens":13}}}
-
-
-            """
-        );
+    /// <summary>Codex's conversation by WebSocket: the same events, one a message.</summary>
+    private async Task ConverseAsync(HttpContext context, SeenRequest request)
+    {
+        if (!IsAuthorized(request))
+        {
+            await JsonAsync(context, 401, Error("token_expired"));
+            return;
+        }
+        using var socket = await context.WebSockets.AcceptWebSocketAsync();
+        var buffer = new byte[1 << 20];
+        while (true)
+        {
+            var length = 0;
+            ValueWebSocketReceiveResult got;
+            do
+            {
+                got = await socket.ReceiveAsync(buffer.AsMemory(length), context.RequestAborted);
+                length += got.Count;
+            } while (!got.EndOfMessage);
+            if (got.MessageType == WebSocketMessageType.Close)
+            {
+                await socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, context.RequestAborted);
+                return;
+            }
+            var message = Encoding.UTF8.GetString(buffer, 0, length);
+            _messages.Enqueue(message);
+            // Codex may open a conversation before there is anything to say.
+            var generates = (bool?)JsonNode.Parse(message)!["generate"] ?? true;
+            foreach (var line in _answer.Where(line => generates || !line.Contains("output_item", StringComparison.Ordinal)))
+            {
+                await socket.SendAsync(Encoding.UTF8.GetBytes(line), WebSocketMessageType.Text, true, context.RequestAborted);
+            }
+        }
     }
 
     private bool IsAuthorized(SeenRequest request)
@@ -335,93 +383,5 @@ public sealed class FakeOpenAi : IAsyncDisposable
         context.Response.StatusCode = status;
         context.Response.ContentType = "application/json";
         return context.Response.WriteAsync(body.ToJsonString());
-    }
-
-    private async Task AcceptAsync()
-    {
-        while (!_end.IsCancellationRequested)
-        {
-            try
-            {
-                _ = ServeAsync(await _listener.AcceptTcpClientAsync(_end.Token));
-            }
-            catch (Exception error) when (error is OperationCanceledException or ObjectDisposedException or SocketException)
-            {
-                return;
-            }
-        }
-    }
-
-    /// <summary>One CONNECT: its TLS is opened here, what is inside goes to the web server.</summary>
-    private async Task ServeAsync(TcpClient client)
-    {
-        using (client)
-        {
-            try
-            {
-                var stream = client.GetStream();
-                var head = new StringBuilder();
-                var one = new byte[1];
-                while (!head.ToString().EndsWith("\r\n\r\n", StringComparison.Ordinal) && await stream.ReadAsync(one, _end.Token) == 1)
-                {
-                    head.Append((char)one[0]);
-                }
-                var words = head.ToString().Split(' ');
-                var target = words.Length > 1 ? words[1] : "";
-                _connects.Enqueue(target);
-                var host = target.Split(':')[0];
-                if (words[0] != "CONNECT" || !_names.Contains(host, StringComparer.Ordinal))
-                {
-                    await stream.WriteAsync(
-                        "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"u8.ToArray(),
-                        _end.Token
-                    );
-                    return;
-                }
-                await stream.WriteAsync("HTTP/1.1 200 OK\r\n\r\n"u8.ToArray(), _end.Token);
-                await using var tls = new SslStream(stream);
-                await tls.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificate = _server }, _end.Token);
-                using var inner = new TcpClient();
-                await inner.ConnectAsync(IPAddress.Loopback, Address.Port, _end.Token);
-                var web = inner.GetStream();
-                await Task.WhenAny(tls.CopyToAsync(web, _end.Token), web.CopyToAsync(tls, _end.Token));
-            }
-            catch (Exception error)
-                when (error
-                        is IOException
-                            or SocketException
-                            or OperationCanceledException
-                            or System.Security.Authentication.AuthenticationException
-                )
-            {
-                // The client left, or does not trust us: it says so itself.
-                return;
-            }
-        }
-    }
-
-    private static (string Authority, X509Certificate2 Server) MakeCertificates()
-    {
-        var (from, to) = (DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(30));
-        using var rootKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var rootRequest = new CertificateRequest("CN=codexctl test authority", rootKey, HashAlgorithmName.SHA256);
-        rootRequest.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
-        rootRequest.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign, true));
-        rootRequest.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(rootRequest.PublicKey, false));
-        using var root = rootRequest.CreateSelfSigned(from, to);
-
-        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var request = new CertificateRequest("CN=chatgpt.com", key, HashAlgorithmName.SHA256);
-        var names = new SubjectAlternativeNameBuilder();
-        foreach (var name in _names)
-        {
-            names.AddDnsName(name);
-        }
-        request.CertificateExtensions.Add(names.Build());
-        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(false, false, 0, true));
-        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.1")], false));
-        using var signed = request.Create(root, from, to, RandomNumberGenerator.GetBytes(8));
-        using var withKey = signed.CopyWithPrivateKey(key);
-        return (root.ExportCertificatePem(), X509CertificateLoader.LoadPkcs12(withKey.Export(X509ContentType.Pkcs12), null));
     }
 }

@@ -7,7 +7,8 @@ namespace Codexctl.EndToEnd;
 /// <summary>The four images, really built on the test base by the program itself, once for all of these tests.</summary>
 public class ImageTests
 {
-    private static readonly Lazy<Task> _four = new(BuildAsync);
+    /// <summary>Builds the four, once for all tests.</summary>
+    internal static Lazy<Task> Four { get; } = new(BuildAsync);
 
     private static async Task BuildAsync()
     {
@@ -66,7 +67,7 @@ public class ImageTests
     [Fact]
     public async Task In_codex_python_the_environment_comes_first_and_can_be_written_to()
     {
-        await _four.Value;
+        await Four.Value;
 
         var said = Plain(
             "codex-python",
@@ -82,7 +83,7 @@ public class ImageTests
     [Fact]
     public async Task In_codex_office_documents_of_each_kind_are_made_and_read_back()
     {
-        await _four.Value;
+        await Four.Value;
 
         var said = Plain(
             "codex-office",
@@ -104,7 +105,7 @@ public class ImageTests
     [Fact]
     public async Task In_codex_swift_format_and_lint_take_the_packages_folders_and_lint_fails_on_violations()
     {
-        await _four.Value;
+        await Four.Value;
 
         var said = Plain(
             "codex-swift",
@@ -255,7 +256,7 @@ public class ImageTests
     }
 
     /// <summary>An image of the person's own, gone from the engine with its scene; returns the path of its recipe.</summary>
-    private static async Task<string> OwnImageAsync(Scene scene, string name, string recipe)
+    internal static async Task<string> OwnImageAsync(Scene scene, string name, string recipe)
     {
         var path = Path.Combine(scene.Home, ".config/codexctl/images", name, "Dockerfile");
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);

@@ -33,6 +33,13 @@ public static class Box
     public const int ProxyPort = 3128;
 
     /// <summary>
+    /// Every variable by which programs find a proxy. Engines may have proxies of the person's own for containers, whose addresses often hold
+    /// a password: none of them may be left to them.
+    /// </summary>
+    public static IReadOnlyList<string> ProxyVariables { get; } =
+    ["HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy"];
+
+    /// <summary>
     /// Waits until process 1 is ready, makes the Codex home, drops every capability (not under su-exec), and becomes the
     /// command. A script in images; codexctl itself under bubblewrap. Usage: codexctl-enter SESSION COMMAND…
     /// </summary>

@@ -8,21 +8,7 @@ namespace Codexctl.Engines;
 /// </summary>
 internal static class ExecVariables
 {
-    private static readonly HashSet<string> _public = new(StringComparer.Ordinal)
-    {
-        "HOME",
-        "USER",
-        "LOGNAME",
-        "SHELL",
-        "LANG",
-        "HTTP_PROXY",
-        "HTTPS_PROXY",
-        "NO_PROXY",
-        "http_proxy",
-        "https_proxy",
-        "no_proxy",
-        "SSL_CERT_FILE",
-    };
+    private static readonly HashSet<string> _public = ["HOME", "USER", "LOGNAME", "SHELL", "LANG", "SSL_CERT_FILE", .. Box.ProxyVariables];
 
     /// <summary>The options of the client.</summary>
     public static IEnumerable<string> Options(ExecSpec spec)

@@ -39,7 +39,8 @@ public static class HostName
         {
             name = name[..^1];
         }
-        if (!Ascii.IsValid(name))
+        // Of the text as it came: lower case makes plain letters of some that are not (the Kelvin sign).
+        if (!Ascii.IsValid(text))
         {
             if (!allowUnicode)
             {

@@ -48,7 +48,7 @@ public static class BoxEnvironment
         {
             // Also where nothing is allowed: a program that tries gets the proxy's explanation instead of a riddle about DNS.
             var proxy = $"http://127.0.0.1:{Box.ProxyPort}";
-            foreach (var name in (string[])["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"])
+            foreach (var name in (string[])["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"])
             {
                 variables[name] = proxy;
             }

@@ -70,7 +70,7 @@ public class BoxCommandTests
     public void The_proxy_is_named_in_both_cases_and_the_model_is_not_sent_through_it()
     {
         var box = BoxEnvironment.For(new HostEnvironment(new Dictionary<string, string>()), BoxNetwork.None);
-        foreach (var name in (string[])["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"])
+        foreach (var name in (string[])["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"])
         {
             box[name].ShouldBe("http://127.0.0.1:3128");
         }

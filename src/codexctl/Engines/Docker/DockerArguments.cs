@@ -45,6 +45,11 @@ public static class DockerArguments
         {
             arguments.AddRange(["--mount", $"type=tmpfs,{Field("target", hidden)},tmpfs-mode=0700"]);
         }
+        foreach (var name in Box.ProxyVariables)
+        {
+            // Empty: docker's client would fill them in from the settings of the person (`proxies` in config.json), podman from its own.
+            arguments.AddRange(["--env", $"{name}="]);
+        }
         arguments.AddRange(["--env", $"CODEXCTL_UID={spec.User.UserId}", "--env", $"CODEXCTL_GID={spec.User.GroupId}"]);
         if (spec.Door is { } door)
         {

@@ -56,8 +56,13 @@ public sealed record DockerDialect(
             "podman",
             "Podman",
             // No --init: its program (catatonit) is missing on many machines, and codexctl-init reaps by itself.
-            // Not the host's proxies, which podman would put into every box: their addresses may hold a password.
-            ["--http-proxy=false", .. rootless ? ["--userns", "keep-id"] : Array.Empty<string>(), .. selinux ? _withoutLabel : []],
+            // Not the host's proxies, which podman would put into every box, nor the whole environment, which containers.conf can ask for.
+            [
+                "--http-proxy=false",
+                "--env-host=false",
+                .. rootless ? ["--userns", "keep-id"] : Array.Empty<string>(),
+                .. selinux ? _withoutLabel : [],
+            ],
             // Programs in the box get every key: nobody detaches from a command of ours.
             ["--detach-keys", ""],
             // An ordinary user has no bridge; podman's default differs by version.

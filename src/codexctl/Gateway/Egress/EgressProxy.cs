@@ -134,13 +134,13 @@ public sealed class EgressProxy(
             (connection.Host, connection.Port) = (target.Host, target.Port);
             var request = PlainRequest.From(head);
             Decide(connection);
-            if (PlainRequest.WantsUpgrade(head))
+            if (Switch.Asked(head) is { Count: > 0 } && !request.WebSocket)
             {
                 throw new EgressFailure(
                     403,
                     refused: true,
-                    "a change of protocol (WebSocket) over plain http is not let through",
-                    "Use wss:// or https://, which go through as they are.",
+                    "of all changes of protocol over plain http only WebSocket's is let through",
+                    "Use https://, which goes through as it is.",
                     "no protocol change over http"
                 );
             }
@@ -209,15 +209,20 @@ public sealed class EgressProxy(
 
     private async Task ForwardAsync(Connection connection, PlainRequest request)
     {
-        var dialed = await _dialer.DialAsync(connection.Host, connection.Port, tunnel: false, connection.Stop.Token);
+        // Proxies answer a plain request for a WebSocket with anything but one: there, as browsers do, it goes through a tunnel.
+        var dialed = await _dialer.DialAsync(connection.Host, connection.Port, tunnel: request.WebSocket, connection.Stop.Token);
         using var server = dialed.Socket;
+        if (dialed.Early.Length > 0)
+        {
+            throw new EgressFailure(502, refused: false, $"{connection.Host} answered before it was asked");
+        }
         using var idle = new IdleWatch(time, _limits.Idle, connection.Stop);
         try
         {
             await PlainHttp.ExchangeAsync(
                 request,
                 connection.Host,
-                dialed.ThroughProxy ? upstream : null,
+                dialed.ThroughProxy && !request.WebSocket ? upstream : null,
                 connection.Transport,
                 server,
                 connection.Traffic,

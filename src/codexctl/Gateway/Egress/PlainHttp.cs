@@ -11,7 +11,8 @@ internal sealed record PlainRequest(
     Target Target,
     bool Http11,
     (Framing Framing, long Length) Body,
-    IReadOnlyList<KeyValuePair<string, string>> Headers
+    IReadOnlyList<KeyValuePair<string, string>> Headers,
+    bool WebSocket = false
 )
 {
     public static PlainRequest From(MessageHead head)
@@ -24,15 +25,13 @@ internal sealed record PlainRequest(
             throw new MalformedMessageException("there must be one Host header");
         }
         var body = head.Body(http11);
-        return new PlainRequest(head.First, target, http11, body, [.. head.EndToEnd("Host", "Content-Length")]);
+        var webSocket = Switch.Asked(head) is [var protocol] && Switch.IsWebSocket(protocol);
+        if (webSocket && (head.First is not "GET" || !http11 || body.Framing != Framing.None || !Switch.IsNamed(head)))
+        {
+            throw new MalformedMessageException("a WebSocket begins with a GET of HTTP/1.1 without a body, and Connection: Upgrade");
+        }
+        return new PlainRequest(head.First, target, http11, body, [.. head.EndToEnd("Host", "Content-Length")], webSocket);
     }
-
-    /// <summary>
-    /// Whether it asks for another protocol (WebSocket). An offer of h2c is no demand: Java's client makes it with every
-    /// request, and goes on with HTTP/1.1 when nobody takes it up.
-    /// </summary>
-    public static bool WantsUpgrade(MessageHead head) =>
-        head.Elements("Upgrade").Any(protocol => !string.Equals(protocol, "h2c", StringComparison.OrdinalIgnoreCase));
 }
 
 /// <summary>
@@ -100,6 +99,12 @@ internal static class PlainHttp
         try
         {
             var (head, status) = await ResponseHeadAsync(request, host, client, fromServer, answer);
+            if (status == 101)
+            {
+                await Switch.AnswerAsync(head, host, client, fromServer, traffic, answering, stop.Token);
+                await Tunnel.SpliceAsync(client, server, traffic, idle, limits, stop);
+                return;
+            }
             await ResponseBodyAsync(request, head, status, client, fromServer, traffic, idle, answering, stop.Token);
         }
         catch (OperationCanceledException) when (broken is not null)
@@ -122,7 +127,7 @@ internal static class PlainHttp
         var headers = new List<KeyValuePair<string, string>> { new("Host", authority) };
         headers.AddRange(request.Headers);
         headers.AddRange(FramingHeaders(request.Body));
-        headers.Add(new("Connection", "close"));
+        headers.AddRange(request.WebSocket ? Switch.Headers : [new("Connection", "close")]);
         if (proxy?.Authorization is { } authorization)
         {
             headers.Add(new("Proxy-Authorization", authorization));
@@ -156,7 +161,7 @@ internal static class PlainHttp
                     await HeadParser.ReadAsync(fromServer, response: true, answer.Token)
                     ?? throw new EgressFailure(502, refused: false, $"{host} closed the connection without an answer");
                 var status = int.Parse(head.Second, CultureInfo.InvariantCulture);
-                if (status >= 200)
+                if (status >= 200 || (status == 101 && request.WebSocket))
                 {
                     return (head, status);
                 }

@@ -108,8 +108,19 @@ public sealed class ModelRouteHandler : IDisposable
         _probe.Dispose();
     }
 
+    // An offer of h2c is no demand; nobody takes it up.
+    private static bool WantsUpgrade(HttpRequest request) =>
+        request
+            .Headers.Upgrade.SelectMany(value => (value ?? "").Split(',', StringSplitOptions.TrimEntries))
+            .Any(protocol => !protocol.Equals("h2c", StringComparison.OrdinalIgnoreCase));
+
     private async Task RouteAsync(HttpContext context, CallRecord call)
     {
+        if (WantsUpgrade(context.Request))
+        {
+            // Codex goes on with plain requests at once. Passed on, a server's consent would make a tunnel past the filter below.
+            throw new RefusedException(StatusCodes.Status426UpgradeRequired, "The door to the model speaks no WebSocket.");
+        }
         var rawTarget = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
         var method = context.Request.Method;
         if (method is "GET" && (rawTarget is CatalogPath || rawTarget.StartsWith(CatalogPath + "?", StringComparison.Ordinal)))

@@ -47,6 +47,21 @@ public class DockerArgumentsTests
     public void The_door_is_mounted_read_only() =>
         DockerArguments.Create(DockerDialect.Docker(), Spec()).ShouldContain($"type=bind,source=/s/door,target={Box.Door},readonly");
 
+    [Fact]
+    public void No_proxy_of_the_persons_settings_gets_into_a_box()
+    {
+        foreach (var dialect in (DockerDialect[])[DockerDialect.Docker(), DockerDialect.Podman(rootless: true)])
+        {
+            var arguments = DockerArguments.Create(dialect, Spec());
+            foreach (var name in Box.ProxyVariables)
+            {
+                arguments[arguments.IndexOf($"{name}=") - 1].ShouldBe("--env");
+            }
+        }
+        string[] kept = ["--http-proxy=false", "--env-host=false"];
+        kept.ShouldBeSubsetOf(DockerArguments.Create(DockerDialect.Podman(rootless: false), Spec()));
+    }
+
     [Theory]
     [InlineData("/a b", "type=bind,source=/a b,target=/workdir")]
     [InlineData("/a:b=c", "type=bind,source=/a:b=c,target=/workdir")]
@@ -105,7 +120,12 @@ public class DockerArgumentsTests
         );
         var exec = new ExecSpec("c", ["id"], new BoxUser(0, 0), Root: false, Terminal: false, variables, "s");
         var arguments = DockerArguments.Exec(DockerDialect.Docker(), exec);
-        string[] clients = ["HOME", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE"];
+        string[] clients =
+        [
+            "HOME",
+            "SSL_CERT_FILE",
+            .. Box.ProxyVariables.Where(name => !name.StartsWith("ftp", StringComparison.OrdinalIgnoreCase)),
+        ];
         foreach (var name in clients)
         {
             ExecVariables.ForClient(exec).ShouldNotContainKey(name);

@@ -208,16 +208,4 @@ public class EgressRefusalTests
             .ShouldBeOfType<Codexctl.Gateway.Recording.EgressCall>()
             .Reason.ShouldBe("it was denied while it was open");
     }
-
-    [Fact]
-    public async Task A_websocket_over_plain_http_is_refused_at_once()
-    {
-        using var world = new World();
-        var answer = await world.AskAsync(
-            "GET http://example.com/ws HTTP/1.1\r\nHost: example.com\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
-        );
-        answer.ShouldStartWith("HTTP/1.1 403 ");
-        world.Network.Connections.ShouldBeEmpty();
-        world.Sink.Only.Allowed.ShouldBeFalse();
-    }
 }
