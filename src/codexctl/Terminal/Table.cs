@@ -7,6 +7,8 @@ public static class Table
 {
     public static void Write(Terminal terminal, bool drawn, IReadOnlyList<string> columns, IReadOnlyList<IReadOnlyList<string>> rows)
     {
+        // Names of models and hosts are in here too, which a box makes up.
+        rows = [.. rows.Select(row => (IReadOnlyList<string>)[.. row.Select(VisibleText.Line)])];
         if (!drawn)
         {
             foreach (var row in rows)

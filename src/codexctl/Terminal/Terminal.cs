@@ -62,8 +62,8 @@ public sealed class Terminal
     /// <summary>Data, with a line end.</summary>
     public void WriteLine(string text) => DataClosed |= !Quietly(_output, text + "\n");
 
-    /// <summary>A sentence for the person.</summary>
-    public void Say(string text) => Talk($"codexctl: {text}\n");
+    /// <summary>A sentence for the person, whatever is quoted in it.</summary>
+    public void Say(string text) => Talk($"codexctl: {VisibleText.Clean(text)}\n");
 
     /// <summary>Text for the person as it is.</summary>
     public void Talk(string text)
@@ -111,7 +111,7 @@ public sealed class Terminal
         {
             text.Append($"  → {line}\n");
         }
-        Quietly(_error, text.ToString());
+        Quietly(_error, VisibleText.Clean(text.ToString()));
     }
 
     // Not by Console.In, which takes the terminal's settings into its own hands for the rest of the program's life. A terminal
