@@ -56,6 +56,9 @@ public sealed class Paths
     /// <summary>The stored login, where the operating system has no place for it, and the lock of all who change it.</summary>
     public string Login => Path.Combine(State, "auth");
 
+    /// <summary>Records of `codexctl proxy --record`.</summary>
+    public string Proxy => Path.Combine(State, "proxy");
+
     public string BuildLogs => Path.Combine(State, "build");
 
     /// <summary>The person's own recipes, a folder with a Dockerfile each.</summary>

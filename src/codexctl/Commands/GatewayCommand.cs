@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Codexctl.Engines;
 using Codexctl.Gateway;
+using Codexctl.Gateway.Log;
 
 namespace Codexctl.Commands;
 
@@ -29,11 +30,29 @@ public static class GatewayCommand
                     parsed.GetRequiredValue(container),
                     parsed.GetValue(again),
                     app.Clock,
-                    app.Terminal.Say
+                    app.Terminal.Say,
+                    () => Tidy(app)
                 );
                 return ExitCodes.Ok;
             }
         );
         return command;
+    }
+
+    /// <summary>Records that are too old or too many go, by the person's own settings: a gateway is in no project's folder.</summary>
+    private static void Tidy(App app)
+    {
+        try
+        {
+            foreach (var one in new RecordRetention(new SessionFinder(app.Paths), app.Clock).Apply(LogPrune.Rule(app)))
+            {
+                app.Terminal.Say($"removed the record {one.Session.Id}: {one.Reason}.");
+            }
+        }
+        catch (Exception error) when (error is UserError or IOException or UnauthorizedAccessException)
+        {
+            // Settings that cannot be read, a disk that is full: the traffic goes on, and the log has it.
+            app.Terminal.Say($"old records were not removed: {error.Message}");
+        }
     }
 }

@@ -33,6 +33,8 @@ public static class Log
         }
         command.Subcommands.Add(LogExport.Create(app));
         command.Subcommands.Add(LogReplay.Create(app));
+        command.Subcommands.Add(LogPrune.Create(app));
+        command.Subcommands.Add(LogRm.Create(app));
         command.SetAction(
             (parsed, cancel) =>
                 RunAsync(

@@ -36,7 +36,8 @@ public static class LogExport
         Har.Write(har, read.Exchanges, Product.Version);
         if (file is null or "-")
         {
-            app.Terminal.Data.Write(System.Text.Encoding.UTF8.GetString(har.GetBuffer(), 0, (int)har.Length));
+            var text = System.Text.Encoding.UTF8.GetString(har.GetBuffer(), 0, (int)har.Length);
+            app.Terminal.Data.Write(app.Terminal.DrawsOutput ? VisibleText.Json(text) : text);
             return ExitCodes.Ok;
         }
         // Like the record: only its owner may read what was said.

@@ -24,9 +24,13 @@ internal sealed class LogView
     {
         (_app, _wanted, _folder, _json, _raw) = (app, wanted, folder, json, raw);
         _finder = new SessionFinder(app.Paths);
-        var colours = app.Terminal.DrawsOutput && app.Environment["NO_COLOR"] is null;
+        var colours = Colours(app);
         _renderer = new ConversationRenderer(app.Terminal.Data, colours) { Full = full };
     }
+
+    /// <summary>Whether what is written to standard output may have colours: never by NO_COLOR, nor where the terminal says that it has none.</summary>
+    internal static bool Colours(App app) =>
+        app.Terminal.DrawsOutput && string.IsNullOrEmpty(app.Environment["NO_COLOR"]) && app.Environment["TERM"] is not "dumb";
 
     public Task<int> ShowAsync(bool follow, CancellationToken cancel) => follow ? FollowAsync(cancel) : ShowOnceAsync(cancel);
 
@@ -88,7 +92,8 @@ internal sealed class LogView
     {
         if (_raw)
         {
-            _app.Terminal.WriteLine(Encoding.UTF8.GetString(line.Line.Span));
+            var text = Encoding.UTF8.GetString(line.Line.Span);
+            _app.Terminal.WriteLine(_app.Terminal.DrawsOutput ? VisibleText.Json(text) : text);
             return;
         }
         if (line.Exchange is { } exchange)

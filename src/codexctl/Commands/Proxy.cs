@@ -145,7 +145,7 @@ public static class Proxy
         {
             return null;
         }
-        var folder = asked ? Path.Combine(app.Paths.State, "proxy") : Path.GetFullPath("Data");
+        var folder = asked ? app.Paths.Proxy : Path.GetFullPath("Data");
         var recorder = Gateway.Recording.Recorder.Open(
             folder,
             app.Clock,
@@ -164,8 +164,7 @@ public static class Proxy
     /// secrets too, and a full disk or a slow terminal stops one of the two and not the other.</summary>
     private static Recorder Show(App app)
     {
-        var colours = app.Terminal.DrawsOutput && app.Environment["NO_COLOR"] is null;
-        var renderer = new ConversationRenderer(app.Terminal.Data, colours);
+        var renderer = new ConversationRenderer(app.Terminal.Data, LogView.Colours(app));
         return Gateway.Recording.Recorder.Watching(
             app.Clock,
             exchange =>

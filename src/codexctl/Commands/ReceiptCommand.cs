@@ -51,14 +51,7 @@ public static class ReceiptCommand
         var found = await new ReceiptFinder(new SessionFinder(app.Paths)).FindAsync(wanted is null ? folder : null, cancel);
         if (wanted is not null)
         {
-            found =
-            [
-                .. found.Where(one =>
-                    one.Container == wanted
-                    || one.Receipt.Session?.StartsWith(wanted, StringComparison.Ordinal) == true
-                    || one.Receipt.Session?.EndsWith("-" + wanted, StringComparison.Ordinal) == true
-                ),
-            ];
+            found = [.. found.Where(one => one.Container == wanted || SessionFinder.IsNamed(one.Receipt.Session, wanted))];
         }
         if (list)
         {
@@ -74,7 +67,9 @@ public static class ReceiptCommand
             );
         }
         app.Terminal.WriteLine(
-            json ? JsonSerializer.Serialize(ReceiptRow.From(last), ReceiptRowJson.Default.ReceiptRow) : last.Receipt.Line()
+            json
+                ? JsonSerializer.Serialize(ReceiptRow.From(last), ReceiptRowJson.Default.ReceiptRow)
+                : VisibleText.Line(last.Receipt.Line())
         );
         return ExitCodes.Ok;
     }
@@ -119,12 +114,14 @@ public static class ReceiptCommand
         {
             var own = sessions.Where(session => session.Engine == engine && session.Container == container).ToList();
             var meant = wanted is null
-                ? folder is null || own.Exists(session => session.Workdir == folder)
-                : container == wanted || own.Exists(session => session.Id.StartsWith(wanted, StringComparison.Ordinal));
+                ? folder is null || SessionFinder.IsOf(folder, files, own)
+                : container == wanted
+                    || own.Exists(session => SessionFinder.IsNamed(session.Id, wanted))
+                    || RemovedRecords.Of(files.Records).Any(removed => SessionFinder.IsNamed(removed.Session, wanted));
             if (meant)
             {
                 var result = new ReceiptStore(files.Receipts).Verify(files.Records);
-                checks.Add(new VerifyRow(engine, container, result.Count, result.Ok, result.Problems));
+                checks.Add(new VerifyRow(engine, container, result.Count, result.Ok, result.Problems, result.Removed));
             }
         }
         if (checks.Count == 0)
@@ -140,6 +137,11 @@ public static class ReceiptCommand
             app.Terminal.WriteLine(
                 check.Ok
                     ? $"{check.Container}: {check.Receipts} receipt{(check.Receipts == 1 ? "" : "s")}, the chain is whole"
+                        + (
+                            check.RecordsRemoved == 0
+                                ? ""
+                                : $" ({check.RecordsRemoved} record{(check.RecordsRemoved == 1 ? " was" : "s were")} removed by codexctl)"
+                        )
                     : $"{check.Container}: the chain is broken: {check.Problems[0]}"
             );
             foreach (var problem in check.Problems.Skip(1))
@@ -156,7 +158,14 @@ public static class ReceiptCommand
         public static ReceiptRow From(FoundReceipt found) => new(found.Engine, found.Container, found.Number, found.Receipt);
     }
 
-    public sealed record VerifyRow(string Engine, string Container, int Receipts, bool Ok, IReadOnlyList<string> Problems);
+    public sealed record VerifyRow(
+        string Engine,
+        string Container,
+        int Receipts,
+        bool Ok,
+        IReadOnlyList<string> Problems,
+        int RecordsRemoved
+    );
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true)]

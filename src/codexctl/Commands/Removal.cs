@@ -273,7 +273,7 @@ public sealed record Removal(
         private bool IsThePersons(string path) =>
             path == _paths.Login
             || path == _paths.Trust
-            || path == Path.Combine(_paths.State, "proxy")
+            || path == _paths.Proxy
             || (
                 Path.GetFileName(path) is "record" or "receipt"
                 && Path.GetDirectoryName(Path.GetDirectoryName(Path.GetDirectoryName(path))) == _paths.State

@@ -163,7 +163,7 @@ public static class Run
         var result = await app.Sessions(engine).RunAsync(request, cancel);
         if (app.Settings.Receipt || !result.Receipt.Complete || result.Receipt.CutPrompts > 0)
         {
-            app.Terminal.Talk(result.Receipt.Line() + "\n");
+            app.Terminal.Talk(VisibleText.Line(result.Receipt.Line()) + "\n");
         }
         return result.ExitCode;
     }

@@ -17,7 +17,8 @@ internal static class GatewayStart
         string container,
         bool again,
         TimeProvider clock,
-        Action<string> log
+        Action<string> log,
+        Action tidy
     )
     {
         HostEnvironment.HandleSocketsInline();
@@ -31,7 +32,13 @@ internal static class GatewayStart
             await using (var parts = await GatewayParts.MakeAsync(order, files, environment, vault, clock, again))
             {
                 var process = new GatewayProcess(order, files, engine, parts, clock, log);
-                await process.RunAsync(() => ready.Say("ready"));
+                var tidying = Task.CompletedTask;
+                await process.RunAsync(() =>
+                {
+                    ready.Say("ready");
+                    tidying = Task.Run(tidy);
+                });
+                await tidying;
             }
             if (order.Scripted)
             {

@@ -81,6 +81,12 @@ public sealed record CodexctlSettings(IReadOnlyDictionary<string, ResolvedSettin
 
     public bool Record => Need("record").IsTrue;
 
+    /// <summary>How long records stay; null for ever.</summary>
+    public TimeSpan? RecordKeep => Sizes.Time(Need("record_keep").Text);
+
+    /// <summary>Bytes of all records together; null for any number.</summary>
+    public long? RecordMaxSize => Sizes.Storage(Need("record_max_size").Text);
+
     public bool Receipt => Need("receipt").IsTrue;
 
     public string ModelServer => Need("model.server").Text;

@@ -68,6 +68,18 @@ public static partial class SettingsTable
         {
             Variables = Usual("record"),
         },
+        Text(
+            "record_keep",
+            "90d",
+            "how long records stay after their last line: a number with `h`, `d` or `w`, or `forever`",
+            value => Fits(() => Sizes.Time(value.Text))
+        ),
+        Text(
+            "record_max_size",
+            "10G",
+            "how large all records together may grow before the oldest go, or `unlimited`",
+            value => Fits(() => Sizes.Storage(value.Text))
+        ),
         Flag("receipt", true, "show the receipt's line at the end of a run", tightWhen: true),
         Text(
             "model.server",

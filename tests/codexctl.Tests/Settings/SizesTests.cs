@@ -62,4 +62,36 @@ public class SizesTests
                 error.ExitCode.ShouldBe(ExitCodes.Usage);
             }
         });
+
+    [Theory]
+    [InlineData("10G", 10L << 30)]
+    [InlineData("512", 512L)]
+    [InlineData("0", 0L)]
+    [InlineData("unlimited", null)]
+    public void Storage_is_read_as_memory_is_with_any_size(string text, long? bytes) => Sizes.Storage(text).ShouldBe(bytes);
+
+    [Theory]
+    [InlineData("90d", 90 * 24.0)]
+    [InlineData("2w", 14 * 24.0)]
+    [InlineData("36h", 36.0)]
+    [InlineData("forever", null)]
+    public void Times_have_a_unit(string text, double? hours) => (Sizes.Time(text)?.TotalHours).ShouldBe(hours);
+
+    [Theory]
+    [InlineData("90")]
+    [InlineData("d")]
+    [InlineData("")]
+    [InlineData("-1d")]
+    [InlineData("1.5d")]
+    [InlineData("999999999d")]
+    [InlineData("1y")]
+    public void Other_times_are_refused(string text) => Should.Throw<UserError>(() => Sizes.Time(text)).ExitCode.ShouldBe(ExitCodes.Usage);
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("-1")]
+    [InlineData("10X")]
+    [InlineData("none")]
+    public void Other_sizes_are_refused(string text) =>
+        Should.Throw<UserError>(() => Sizes.Storage(text)).ExitCode.ShouldBe(ExitCodes.Usage);
 }

@@ -135,14 +135,14 @@ public sealed class ConversationRenderer(TextWriter output, bool colours)
             _lineOpen = true;
             text = text.TrimStart('\n');
         }
-        Put(style, Indent(Clean(text)));
+        Put(style, Indent(VisibleText.Clean(text)));
     }
 
     private void Line(ConversationItem item, string style, string label, string? text)
     {
         CloseLine();
         Label(item, style, label);
-        Put(style, Indent(Clean(text ?? "")));
+        Put(style, Indent(VisibleText.Clean(text ?? "")));
         output.Write('\n');
     }
 
@@ -255,41 +255,4 @@ public sealed class ConversationRenderer(TextWriter output, bool colours)
         milliseconds < 1000
             ? string.Create(CultureInfo.InvariantCulture, $"{milliseconds:0} ms")
             : string.Create(CultureInfo.InvariantCulture, $"{milliseconds / 1000:0.0} s");
-
-    /// <summary>Text that cannot do anything to a terminal: controls become visible signs, also those that turn the direction of writing.</summary>
-    internal static string Clean(string text)
-    {
-        if (!text.AsSpan().ContainsAnyInRange('\0', '\x1f') && !text.Any(IsTricky))
-        {
-            return text;
-        }
-        var clean = new StringBuilder(text.Length);
-        foreach (var c in text.Replace("\r\n", "\n", StringComparison.Ordinal))
-        {
-            clean.Append(
-                c switch
-                {
-                    '\n' => c,
-                    '\t' => ' ',
-                    < ' ' => (char)(0x2400 + c),
-                    _ when IsTricky(c) => '\ufffd',
-                    _ => c,
-                }
-            );
-        }
-        return clean.ToString();
-    }
-
-    private static bool IsTricky(char c) =>
-        c
-            is >= '\x7f'
-                and <= '\x9f'
-                or >= '\u202a'
-                and <= '\u202e'
-                or >= '\u2066'
-                and <= '\u2069'
-                or '\u2028'
-                or '\u2029'
-                or '\u200e'
-                or '\u200f';
 }

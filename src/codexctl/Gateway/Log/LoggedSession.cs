@@ -32,7 +32,7 @@ public sealed record LoggedSession(string Engine, string Container, string? Work
 /// <summary>Finds records in the state directory, without asking an engine: containers may be gone, their records stay.</summary>
 public sealed class SessionFinder(Paths paths)
 {
-    /// <summary>All there are, the oldest first.</summary>
+    /// <summary>All there are, the oldest first; those of `codexctl proxy --record` too.</summary>
     public IReadOnlyList<LoggedSession> All() =>
         [
             .. Containers()
@@ -41,8 +41,18 @@ public sealed class SessionFinder(Paths paths)
                         .Sessions(container.Files.Records)
                         .Select(record => Describe(container.Engine, container.Name, container.Files, record))
                 )
+                .Concat(RecordFile.Sessions(paths.Proxy).Select(record => Describe("", "proxy", new ContainerPaths(paths.Proxy), record)))
                 .OrderBy(session => session.Id, StringComparer.Ordinal),
         ];
+
+    /// <summary>Whether a session's name is meant: by its beginning, or by the signs of chance at its end.</summary>
+    public static bool IsNamed(string? session, string wanted) =>
+        session is not null
+        && (session.StartsWith(wanted, StringComparison.Ordinal) || session.EndsWith("-" + wanted, StringComparison.Ordinal));
+
+    /// <summary>Whether a container is or was of a folder; also when all its records were removed.</summary>
+    public static bool IsOf(string folder, ContainerPaths files, IEnumerable<LoggedSession> sessions) =>
+        sessions.Any(session => session.Workdir == folder) || RemovedRecords.Of(files.Records).Any(removed => removed.Workdir == folder);
 
     /// <summary>Those of a folder on the host, the oldest first.</summary>
     public IReadOnlyList<LoggedSession> OfFolder(string folder) => [.. All().Where(session => session.Workdir == folder)];
@@ -71,15 +81,14 @@ public sealed class SessionFinder(Paths paths)
         {
             return newest;
         }
-        return all.Where(session =>
-                session.Id.StartsWith(wanted, StringComparison.Ordinal) || session.Id.EndsWith("-" + wanted, StringComparison.Ordinal)
-            )
-            .ToList() switch
+        return all.Where(session => IsNamed(session.Id, wanted)).ToList() switch
         {
             [var one] => one,
             [] => throw new UserError(
                 $"There is no session and no container named {wanted}.",
-                null,
+                Removed(wanted) is { } removed
+                    ? $"The record {removed.Session} was removed on {removed.At:yyyy-MM-dd}: {removed.Reason}."
+                    : null,
                 "codexctl log --list --all shows all that are recorded."
             ),
             var several => throw new UserError(
@@ -89,6 +98,9 @@ public sealed class SessionFinder(Paths paths)
             ),
         };
     }
+
+    private RemovedRecord? Removed(string wanted) =>
+        Containers().SelectMany(container => RemovedRecords.Of(container.Files.Records)).LastOrDefault(one => IsNamed(one.Session, wanted));
 
     /// <summary>A record that lies somewhere else: of `codexctl proxy`, or a copy.</summary>
     private static LoggedSession OfFile(string path)

@@ -17,7 +17,7 @@ public sealed class ReceiptFinder(SessionFinder sessions)
         foreach (var (engine, container, files) in sessions.Containers())
         {
             var own = all.Where(session => session.Engine == engine && session.Container == container).ToList();
-            if (folder is not null && !own.Exists(session => session.Workdir == folder))
+            if (folder is not null && !SessionFinder.IsOf(folder, files, own))
             {
                 continue;
             }

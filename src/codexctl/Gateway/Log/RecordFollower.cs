@@ -40,12 +40,22 @@ public sealed class RecordFollower(Func<IReadOnlyList<LoggedSession>> newer, Tim
         {
             if (round % RoundsBetweenLooks == 0)
             {
-                foreach (var session in newer().Where(session => string.CompareOrdinal(session.Id, after) >= 0))
+                var sessions = newer().Where(session => string.CompareOrdinal(session.Id, after) >= 0).ToList();
+                foreach (var session in sessions)
                 {
                     if (!_readers.ContainsKey(session.Id))
                     {
                         _readers.Add(session.Id, new Reader(session));
                     }
+                }
+                // Nothing is added to an ended session; who follows for weeks must not hold all their files.
+                foreach (var session in sessions.SkipLast(1).Where(session => _readers[session.Id].IsOpen && session.Record.Ended))
+                {
+                    await foreach (var line in _readers[session.Id].NewAsync(cancel))
+                    {
+                        yield return line;
+                    }
+                    _readers[session.Id].Close();
                 }
             }
             foreach (var reader in _readers.Values)
@@ -64,10 +74,20 @@ public sealed class RecordFollower(Func<IReadOnlyList<LoggedSession>> newer, Tim
     {
         private RecordLines? _lines;
         private int _part;
+        private bool _closed;
+
+        public bool IsOpen => !_closed;
+
+        /// <summary>Nothing more will come.</summary>
+        public void Close()
+        {
+            _closed = true;
+            Dispose();
+        }
 
         public async IAsyncEnumerable<FollowedLine> NewAsync([EnumeratorCancellation] CancellationToken cancel)
         {
-            while (true)
+            while (!_closed)
             {
                 if (_lines is null && !Open(1))
                 {

@@ -1,3 +1,5 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using Codexctl.Gateway.Recording;
 
 namespace Codexctl.Gateway.Log;
@@ -13,8 +15,28 @@ public sealed class RecordedCall(CallStart start)
     /// <summary>Null when nobody saw its end.</summary>
     public ModelCall? End { get; private set; }
 
-    /// <summary>Whether its bodies are whole.</summary>
+    /// <summary>Whether the record has less of it than there was.</summary>
     public bool Cut { get; private set; }
+
+    /// <summary>
+    /// Whether the answer, as far as it is known, ends in the middle: nobody saw its end, the rest is not recorded, or the stream had no last word.
+    /// </summary>
+    public bool BrokeOff =>
+        End is null
+        || Cut
+        || (
+            End.Error is not null
+            && (
+                Form == AnswerForm.Whole
+                    ? Answer is { Status: < 400 } && Parts.Exists(part => part.Data.Json is null)
+                    : !Parts.Exists(IsLastWord)
+            )
+        );
+
+    /// <summary>Whether it can be given again: an answer, or an error of which only the words are known.</summary>
+    public bool CanReplay => Answer is not null || (Request is not null && End is { Status: >= 400, Error: not null });
+
+    private AnswerForm Form => MessageSplitter.FormOf(Answer?.ContentType, Start.Path);
 
     /// <summary>The calls of a session, in the order in which they began.</summary>
     public static IReadOnlyList<RecordedCall> Of(IEnumerable<Exchange> exchanges)
@@ -52,13 +74,21 @@ public sealed class RecordedCall(CallStart start)
         return calls;
     }
 
+    private static bool IsLastWord(CallPart part) =>
+        part.Data.Text?.Trim() is "[DONE]"
+        || part.Data.Json is JsonObject message
+            && (
+                message.Text("type") is "response.completed" or "response.failed" or "response.incomplete" or "error"
+                || message["error"] is not null
+                || message["done"] is JsonValue done && done.GetValueKind() == JsonValueKind.True
+            );
+
     /// <summary>A part as it went over the wire (but for white space and secrets).</summary>
     public string Wire(CallPart part)
     {
-        var form = MessageSplitter.FormOf(Answer?.ContentType, Start.Path);
         var data = part.Data.ToString();
-        var name = part.Event ?? (part.Data.Json as System.Text.Json.Nodes.JsonObject)?.Text("type");
-        return form switch
+        var name = part.Event ?? (part.Data.Json as JsonObject)?.Text("type");
+        return Form switch
         {
             AnswerForm.Events => (name is null ? "" : $"event: {name}\n")
                 + $"data: {data.Replace("\n", "\ndata: ", StringComparison.Ordinal)}\n\n",

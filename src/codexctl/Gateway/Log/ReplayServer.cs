@@ -28,7 +28,7 @@ public sealed class ReplayServer : IAsyncDisposable
     public ReplayServer(IReadOnlyList<Exchange> exchanges, double speed, TimeProvider clock)
     {
         (_clock, _speed) = (clock, speed);
-        var calls = RecordedCall.Of(exchanges).Where(call => call.Answer is not null).ToList();
+        var calls = RecordedCall.Of(exchanges).Where(call => call.CanReplay).ToList();
         if (calls.Count == 0)
         {
             throw new UserError(
@@ -78,7 +78,8 @@ public sealed class ReplayServer : IAsyncDisposable
                     ["model_info"] = new JsonObject { ["replay.context_length"] = _context },
                 }
             ),
-            "POST /v1/responses" or "POST /v1/chat/completions" or "POST /api/chat" or "POST /api/generate" => AnswerAsync(context),
+            "POST /v1/responses" or "POST /v1/chat/completions" or "POST /v1/completions" or "POST /api/chat" or "POST /api/generate" =>
+                AnswerAsync(context),
             _ => SendAsync(context, 404, Error("404 page not found")),
         };
 
@@ -105,7 +106,7 @@ public sealed class ReplayServer : IAsyncDisposable
         }
         if (Take(context.Request.Path, request) is not { } call)
         {
-            await SendAsync(context, 400, Error($"The record has no further answer: all {Turns} were given."));
+            await SendAsync(context, 400, Error(Left(context.Request.Path)));
             return;
         }
         await PlayAsync(context, call, began);
@@ -129,10 +130,27 @@ public sealed class ReplayServer : IAsyncDisposable
         }
     }
 
+    private string Left(string path)
+    {
+        lock (_gate)
+        {
+            var others = _waiting.Select(one => one.Call.Start.Path).Distinct(StringComparer.Ordinal).ToList();
+            return others.Count == 0
+                ? $"The record has no further answer: all {Turns} were given."
+                : $"The record has no further answer for {path}, only for {string.Join(", ", others)}.";
+        }
+    }
+
     private async Task PlayAsync(HttpContext context, RecordedCall call, long began)
     {
         var cancel = context.RequestAborted;
-        await UntilAsync(began, call.Answer!.Since, cancel);
+        if (call.Answer is null)
+        {
+            await UntilAsync(began, call.End!.Duration, cancel);
+            await SendAsync(context, call.End.Status, Error(call.End.Error!));
+            return;
+        }
+        await UntilAsync(began, call.Answer.Since, cancel);
         context.Response.StatusCode = call.Answer.Status;
         context.Response.ContentType = call.Answer.ContentType;
         await context.Response.StartAsync(cancel);
@@ -142,13 +160,13 @@ public sealed class ReplayServer : IAsyncDisposable
             await context.Response.WriteAsync(call.Wire(part), Encoding.UTF8, cancel);
             await context.Response.Body.FlushAsync(cancel);
         }
-        if (call.End is null)
+        if (call.BrokeOff)
         {
             // The rest is not known: it breaks off here, as it did.
             context.Abort();
             return;
         }
-        await UntilAsync(began, call.End.Duration, cancel);
+        await UntilAsync(began, call.End!.Duration, cancel);
     }
 
     private async Task UntilAsync(long began, TimeSpan since, CancellationToken cancel)

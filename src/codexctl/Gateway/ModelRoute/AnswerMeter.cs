@@ -44,7 +44,13 @@ internal sealed class AnswerMeter(AnswerForm form, IMeteredCall call)
     {
         while (bytes.Length > 0)
         {
-            var newline = form == AnswerForm.Whole ? -1 : bytes.IndexOf((byte)'\n');
+            var newline = form switch
+            {
+                AnswerForm.Whole => -1,
+                // Empty lines tell nothing here, so a carriage return may end one too.
+                AnswerForm.Events => bytes.IndexOfAny((byte)'\n', (byte)'\r'),
+                _ => bytes.IndexOf((byte)'\n'),
+            };
             var piece = newline < 0 ? bytes : bytes[..newline];
             if (newline >= 0 && _line.WrittenCount == 0)
             {

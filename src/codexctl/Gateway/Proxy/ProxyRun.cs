@@ -106,13 +106,8 @@ public static class ProxyRun
     private static void RefuseLoop(ProxySettings settings)
     {
         var target = settings.Target;
-        if (
-            target.IsLoopback
-            && settings.Listen.Any(one =>
-                one.Port == target.Port
-                && (IPAddress.IsLoopback(one.Address) || one.Address.Equals(IPAddress.Any) || one.Address.Equals(IPAddress.IPv6Any))
-            )
-        )
+        var named = IPAddress.TryParse(target.IdnHost, out var address) ? address : null;
+        if (settings.Listen.Any(one => one.Port == target.Port && IsThere(one.Address)))
         {
             throw new UserError(
                 $"The proxy would listen where its target is: port {target.Port} of this computer.",
@@ -121,7 +116,18 @@ public static class ProxyRun
                 ExitCodes.Usage
             );
         }
+        bool IsThere(IPAddress listened) =>
+            target.IsLoopback ? IPAddress.IsLoopback(listened) || IsEveryAddress(listened)
+            : named is null ? false
+            : listened.Equals(named) || (IsEveryAddress(listened) && (IsEveryAddress(named) || IsOwn(named)));
     }
+
+    private static bool IsEveryAddress(IPAddress address) => address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any);
+
+    private static bool IsOwn(IPAddress address) =>
+        System
+            .Net.NetworkInformation.NetworkInterface.GetAllNetworkInterfaces()
+            .Any(one => one.GetIPProperties().UnicastAddresses.Any(own => own.Address.Equals(address)));
 
     private static Socket ListenUnix(string path)
     {

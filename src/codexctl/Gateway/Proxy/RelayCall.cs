@@ -23,6 +23,8 @@ internal sealed class RelayCall(TimeProvider time, MessageHead head, IExchangeSi
     private readonly Lock _lock = new();
     private ArrayBufferWriter<byte>? _request;
     private AnswerMeter? _meter;
+    private BodyDecoder? _requestDecoder;
+    private BodyDecoder? _answerDecoder;
     private string? _contentType;
     private TimeSpan? _firstByte;
     private TimeSpan? _firstToken;
@@ -58,7 +60,7 @@ internal sealed class RelayCall(TimeProvider time, MessageHead head, IExchangeSi
             return;
         }
         _bodies = true;
-        _cut = WhyNot("request", head);
+        _cut = WhyNot("request", head, out _requestDecoder);
         _request = new ArrayBufferWriter<byte>();
     }
 
@@ -71,20 +73,54 @@ internal sealed class RelayCall(TimeProvider time, MessageHead head, IExchangeSi
             {
                 return;
             }
-            if (_request.WrittenCount + bytes.Length > Recorder.LongestBody)
+            if (_requestDecoder is { } decoder)
             {
-                (_request, _cut) = (new ArrayBufferWriter<byte>(), Recorder.TooLong);
-                return;
+                Decode(_request, () => decoder.Add(bytes));
             }
-            foreach (var piece in bytes)
+            else
             {
-                _request.Write(piece.Span);
+                Keep(_request, bytes);
             }
         }
     }
 
+    private void Keep(ArrayBufferWriter<byte> request, ReadOnlySequence<byte> bytes)
+    {
+        if (request.WrittenCount + bytes.Length > Recorder.LongestBody)
+        {
+            (_request, _cut) = (new ArrayBufferWriter<byte>(), Recorder.TooLong);
+            return;
+        }
+        foreach (var piece in bytes)
+        {
+            request.Write(piece.Span);
+        }
+    }
+
+    private void Decode(ArrayBufferWriter<byte> request, Func<byte[]> decode)
+    {
+        try
+        {
+            Keep(request, new ReadOnlySequence<byte>(decode()));
+        }
+        catch (InvalidDataException error)
+        {
+            (_request, _cut) = (new ArrayBufferWriter<byte>(), $"the request cannot be read: {error.Message}");
+        }
+    }
+
     /// <summary>The request is whole.</summary>
-    public void SentAll() => Tell();
+    public void SentAll()
+    {
+        lock (_lock)
+        {
+            if (_request is { } request && _cut is null && _requestDecoder is { } decoder)
+            {
+                Decode(request, decoder.End);
+            }
+        }
+        Tell();
+    }
 
     public void Answered(int status, MessageHead answer)
     {
@@ -97,7 +133,7 @@ internal sealed class RelayCall(TimeProvider time, MessageHead head, IExchangeSi
             return;
         }
         _contentType = answer.Values("Content-Type").FirstOrDefault();
-        if ((status == 101 ? "the connection changed its protocol" : WhyNot("answer", answer)) is { } why)
+        if ((status == 101 ? "the connection changed its protocol" : WhyNot("answer", answer, out _answerDecoder)) is { } why)
         {
             Cut(why);
             return;
@@ -112,16 +148,44 @@ internal sealed class RelayCall(TimeProvider time, MessageHead head, IExchangeSi
         {
             return;
         }
-        var copy = bytes.ToArray();
-        _meter?.Add(copy);
+        try
+        {
+            See(_answerDecoder is { } decoder ? decoder.Add(bytes) : bytes.ToArray());
+        }
+        catch (InvalidDataException error)
+        {
+            Cut($"the answer cannot be read: {error.Message}");
+        }
+    }
+
+    private void See(byte[] plain)
+    {
+        _meter?.Add(plain);
         sink.Add(
-            new CallBytes(time.GetUtcNow(), _id!.Value, time.GetElapsedTime(_start), IsRequest: false, copy)
+            new CallBytes(time.GetUtcNow(), _id!.Value, time.GetElapsedTime(_start), IsRequest: false, plain)
             {
                 Path = _path,
                 Status = _status,
                 ContentType = _contentType,
             }
         );
+    }
+
+    /// <summary>What a decoder still holds of an answer that is over.</summary>
+    private void SeeRest()
+    {
+        try
+        {
+            if (_bodies && _answerDecoder?.End() is { Length: > 0 } rest)
+            {
+                See(rest);
+            }
+        }
+        catch (InvalidDataException error)
+        {
+            Cut($"the answer cannot be read: {error.Message}");
+        }
+        _answerDecoder?.Dispose();
     }
 
     public void Fail(int status, string why) => (_status, Error) = (status, why);
@@ -145,6 +209,7 @@ internal sealed class RelayCall(TimeProvider time, MessageHead head, IExchangeSi
         {
             Tell();
         }
+        SeeRest();
         _meter?.End();
         return new ModelCall(
             _at,
@@ -178,6 +243,7 @@ internal sealed class RelayCall(TimeProvider time, MessageHead head, IExchangeSi
             _told = true;
             var body = _request?.WrittenSpan.ToArray() ?? [];
             _request = null;
+            _requestDecoder?.Dispose();
             // Of other requests the path says the most, whatever model they name.
             _model = Kind is "turn" ? ModelOf(body) : null;
             sink.Add(new CallStart(_at, _id!.Value, head.First, _path, Kind, _model));
@@ -199,14 +265,16 @@ internal sealed class RelayCall(TimeProvider time, MessageHead head, IExchangeSi
     }
 
     /// <summary>Why a body cannot be read as text; null where it can.</summary>
-    private static string? WhyNot(string what, MessageHead message)
+    private static string? WhyNot(string what, MessageHead message, out BodyDecoder? decoder)
     {
-        if (
-            message.Values("Content-Encoding").FirstOrDefault(coding => !coding.Equals("identity", StringComparison.OrdinalIgnoreCase)) is
-            { } coding
-        )
+        var codings = message
+            .Elements("Content-Encoding")
+            .Where(coding => !coding.Equals("identity", StringComparison.OrdinalIgnoreCase))
+            .ToList();
+        decoder = codings is [var one] ? BodyDecoder.For(one) : null;
+        if (codings.Count > 0 && decoder is null)
         {
-            return $"the {what} is compressed ({coding})";
+            return $"the {what} is compressed ({string.Join(", ", codings)})";
         }
         var type = (message.Values("Content-Type").FirstOrDefault() ?? "").Split(';')[0].Trim().ToLowerInvariant();
         // curl's own type for what it posts is one of forms.

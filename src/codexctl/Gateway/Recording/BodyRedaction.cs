@@ -51,7 +51,30 @@ internal static class BodyRedaction
         "x-codex-window-id",
     };
 
-    public static KeyValuePair<string, string> Header(string name, string value) => new(name, Value(name, value));
+    /// <summary>Parts of the names of headers that hold what gives access, whoever made the name up: X-Goog-Api-Key, Private-Token, X-Vault-Token.</summary>
+    private static readonly string[] _secretHeaders =
+    [
+        "authorization",
+        "cookie",
+        "token",
+        "key",
+        "secret",
+        "password",
+        "credential",
+        "signature",
+    ];
+
+    public static KeyValuePair<string, string> Header(string name, string value)
+    {
+        if (value.Length == 0 || name.Equals("sec-websocket-key", StringComparison.OrdinalIgnoreCase))
+        {
+            // The latter is a random number of the handshake.
+            return new(name, value);
+        }
+        return _secretHeaders.Any(part => name.Contains(part, StringComparison.OrdinalIgnoreCase))
+            ? new(name, Redaction.Mask)
+            : new(name, Value(name, value));
+    }
 
     /// <summary>JSON without secrets; text that is no JSON likewise.</summary>
     public static BodyData Body(ReadOnlyMemory<byte> bytes)
@@ -119,6 +142,17 @@ internal static class BodyRedaction
         }
     }
 
+    /// <summary>A field such as `gitlab_token` with something in it that is no word. A model's `token` is a piece of what it says.</summary>
+    private static bool IsSecretByName(string name, string text) =>
+        text.Length is >= 12 and <= 4096
+        && _endings.Any(end => name.EndsWith(end, StringComparison.OrdinalIgnoreCase))
+        && !_names.Contains(name)
+        && text.Any(char.IsAsciiDigit)
+        && text.Any(char.IsAsciiLetter)
+        && !text.Any(char.IsWhiteSpace);
+
+    private static readonly string[] _endings = ["token", "key", "secret", "credential", "credentials", "password"];
+
     private static string Value(string name, string text)
     {
         if (text.Length == 0)
@@ -126,6 +160,15 @@ internal static class BodyRedaction
             return text;
         }
         if (_secretNames.Contains(name.Replace("-", "", StringComparison.Ordinal).Replace("_", "", StringComparison.Ordinal)))
+        {
+            return Redaction.Mask;
+        }
+        if (name is "images" && text.Length > 64 && !text.Contains("://", StringComparison.Ordinal))
+        {
+            // Ollama's pictures, without a word before them.
+            return Redaction.Mask;
+        }
+        if (IsSecretByName(name, text))
         {
             return Redaction.Mask;
         }

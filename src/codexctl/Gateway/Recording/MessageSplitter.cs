@@ -29,6 +29,10 @@ internal sealed class MessageSplitter(AnswerForm form)
     private readonly ArrayBufferWriter<byte> _data = new();
     private string? _event;
     private bool _anyData;
+    private bool _began;
+
+    // The last byte was a carriage return: a line feed that follows belongs to it.
+    private bool _afterReturn;
 
     /// <summary>Whether a message was too long to be kept.</summary>
     public bool TooLong { get; private set; }
@@ -60,7 +64,18 @@ internal sealed class MessageSplitter(AnswerForm form)
         }
         for (var at = 0; at < bytes.Length; )
         {
-            var newline = Array.IndexOf(bytes, (byte)'\n', at);
+            if (_afterReturn)
+            {
+                _afterReturn = false;
+                if (bytes[at] == '\n' && ++at == bytes.Length)
+                {
+                    break;
+                }
+            }
+            // Events may end their lines with either or both; of lines of JSON a carriage return is only white space.
+            var newline =
+                form == AnswerForm.Events ? bytes.AsSpan(at).IndexOfAny((byte)'\n', (byte)'\r') : bytes.AsSpan(at).IndexOf((byte)'\n');
+            newline = newline < 0 ? -1 : at + newline;
             _line.Write(bytes.AsSpan(at, (newline < 0 ? bytes.Length : newline) - at));
             if (_line.WrittenCount + _data.WrittenCount > Longest)
             {
@@ -71,6 +86,7 @@ internal sealed class MessageSplitter(AnswerForm form)
             {
                 break;
             }
+            _afterReturn = bytes[newline] == '\r';
             at = newline + 1;
             if (Line() is { } message)
             {
@@ -99,6 +115,11 @@ internal sealed class MessageSplitter(AnswerForm form)
     private Message? Line()
     {
         var line = _line.WrittenMemory;
+        if (!_began && line.Span.StartsWith("\uFEFF"u8))
+        {
+            line = line[3..];
+        }
+        _began = true;
         if (form != AnswerForm.Whole && line.Length > 0 && line.Span[^1] == '\r')
         {
             line = line[..^1];

@@ -105,7 +105,8 @@ public sealed record Receipt(
 /// <param name="V">The version of the schema.</param>
 /// <param name="Previous">SHA-256 (hex) of the whole file before; null in the first.</param>
 /// <param name="Record">The record as it was when the receipt was written; null where nothing was recorded.</param>
-public sealed record ReceiptFile(int V, string? Previous, Receipt Receipt, RecordSeal? Record = null);
+/// <param name="Sha256">Of the whole file (hex) with 64 zeros in this place, so that a change of the newest shows, which no other follows; null in older files.</param>
+public sealed record ReceiptFile(int V, string? Previous, Receipt Receipt, RecordSeal? Record = null, string? Sha256 = null);
 
 /// <summary>JSON of receipts: `codexctl receipt --json` and the files.</summary>
 [JsonSourceGenerationOptions(

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using Codexctl.Processes;
 
@@ -7,18 +8,22 @@ namespace Codexctl.Gateway.Recording;
 
 /// <summary>Whether the chain of receipts is whole.</summary>
 /// <param name="Problems">One sentence each; empty when it is.</param>
-public sealed record ReceiptVerification(int Count, IReadOnlyList<string> Problems)
+/// <param name="Removed">Records that receipts point to and that codexctl removed by its limits or on the person's word.</param>
+public sealed record ReceiptVerification(int Count, IReadOnlyList<string> Problems, int Removed = 0)
 {
     public bool Ok => Problems.Count == 0;
 }
 
 /// <summary>
 /// Receipts as files `00000001.json`, … in one directory, each with the SHA-256 of the file before it: a changed, lost or slipped-in
-/// receipt shows. (Cutting off the newest ones does not; nor does a chain that its owner made anew.)
+/// receipt shows. (Cutting off the newest ones does not; nor does a chain that its owner made anew.) Each has its own hash too.
 /// </summary>
 public sealed class ReceiptStore(string directory)
 {
     private const int Version = 1;
+
+    /// <summary>Stands where a file's own hash will be.</summary>
+    private static readonly string _noHash = new('0', 64);
 
     /// <summary>Adds a receipt and returns its file. Appears whole or not at all; safe against other processes.</summary>
     /// <param name="record">The record that it sums up a part of, as it is now.</param>
@@ -30,13 +35,13 @@ public sealed class ReceiptStore(string directory)
         var number = last is null ? 1 : NumberOf(last) + 1;
         var path = Path.Combine(directory, number.ToString("D8", CultureInfo.InvariantCulture) + ".json");
         var file = new ReceiptFile(Version, last is null ? null : HashOf(last), receipt, record);
+        var bytes = Sealed(file);
         var temporary = path + ".new";
         // Left behind by a writer that was killed; the lock says that nobody writes it now.
         File.Delete(temporary);
         using (var stream = Create(temporary))
         {
-            JsonSerializer.Serialize(stream, file, ReceiptJson.Default.ReceiptFile);
-            stream.WriteByte((byte)'\n');
+            stream.Write(bytes);
             stream.Flush(flushToDisk: true);
         }
         File.Move(temporary, path);
@@ -63,7 +68,11 @@ public sealed class ReceiptStore(string directory)
     public ReceiptVerification Verify(string? records = null)
     {
         var problems = new List<string>();
+        var removed = records is null ? [] : RemovedRecords.Of(records).Select(one => one.Session).ToHashSet(StringComparer.Ordinal);
+        var gone = new HashSet<string>(StringComparer.Ordinal);
         string? before = null;
+        // The first ones may be of a version that did not give them a hash of their own; after one that did, all have it.
+        var hashed = false;
         var count = 0;
         foreach (var path in Files())
         {
@@ -81,20 +90,34 @@ public sealed class ReceiptStore(string directory)
             {
                 problems.Add($"{name} does not follow from the receipt before it: one of the two was changed.");
             }
-            else if (records is not null && file.Record is { } seal && RecordProblem(records, seal) is { } problem)
+            else if (file.Sha256 is { } own ? !IsUnchanged(path, own) : hashed)
             {
-                problems.Add($"{name}: {problem}");
+                problems.Add($"{name} was changed.");
             }
+            else if (records is not null && file.Record is { } seal)
+            {
+                var session = RecordFile.Split(seal.File).Session;
+                if (removed.Contains(session) && !File.Exists(PathOf(records, seal)))
+                {
+                    gone.Add(session);
+                }
+                else if (RecordProblem(PathOf(records, seal), seal) is { } problem)
+                {
+                    problems.Add($"{name}: {problem}");
+                }
+            }
+            hashed |= ReadFile(path)?.Sha256 is not null;
             count++;
             before = path;
         }
-        return new ReceiptVerification(count, problems);
+        return new ReceiptVerification(count, problems, gone.Count);
     }
 
-    private static string? RecordProblem(string records, RecordSeal seal)
+    // A name from a file: only one of this folder is meant.
+    private static string PathOf(string records, RecordSeal seal) => Path.Combine(records, Path.GetFileName(seal.File));
+
+    private static string? RecordProblem(string path, RecordSeal seal)
     {
-        // A name from a file: only one of this folder is meant.
-        var path = Path.Combine(records, Path.GetFileName(seal.File));
         if (!File.Exists(path))
         {
             return $"its record {seal.File} is gone.";
@@ -126,6 +149,29 @@ public sealed class ReceiptStore(string directory)
 
     private static long NumberOf(string path) =>
         long.TryParse(Path.GetFileNameWithoutExtension(path), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0;
+
+    /// <summary>The file's bytes with their own hash in them: taken over the same bytes, with zeros in its place.</summary>
+    private static byte[] Sealed(ReceiptFile file)
+    {
+        var bytes = JsonSerializer.SerializeToUtf8Bytes(file with { Sha256 = _noHash }, ReceiptJson.Default.ReceiptFile);
+        bytes = [.. bytes, (byte)'\n'];
+        var hash = Convert.ToHexStringLower(SHA256.HashData(bytes));
+        Encoding.ASCII.GetBytes(hash).CopyTo(bytes, bytes.AsSpan().LastIndexOf(Encoding.ASCII.GetBytes(_noHash)));
+        return bytes;
+    }
+
+    /// <summary>Whether a file's bytes are those that its hash was taken of. Not made anew from what they mean: a later version may write more.</summary>
+    private static bool IsUnchanged(string path, string hash)
+    {
+        var bytes = File.ReadAllBytes(path);
+        var at = bytes.AsSpan().LastIndexOf(Encoding.ASCII.GetBytes(hash));
+        if (at < 0 || hash.Length != _noHash.Length)
+        {
+            return false;
+        }
+        Encoding.ASCII.GetBytes(_noHash).CopyTo(bytes, at);
+        return string.Equals(Convert.ToHexStringLower(SHA256.HashData(bytes)), hash, StringComparison.Ordinal);
+    }
 
     private static string HashOf(string path) => Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(path)));
 

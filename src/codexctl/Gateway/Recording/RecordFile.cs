@@ -14,12 +14,26 @@ public sealed record RecordedExchanges(IReadOnlyList<Exchange> Exchanges, bool C
 public sealed record RecordSession(string Id, IReadOnlyList<string> Parts)
 {
     /// <summary>Whether its last line says that the gateway ended in order.</summary>
-    public bool Ended => RecordFile.EndsInOrder(Parts[^1]);
+    public bool Ended => RecordFile.EndsInOrder(LastPart());
+
+    // Parts are those of the time when it was looked; it may have grown since.
+    private string LastPart()
+    {
+        var (last, folder) = (Parts[^1], Path.GetDirectoryName(Parts[0])!);
+        for (var part = Parts.Count + 1; Path.Combine(folder, RecordParts.NameOf(Id, part)) is var next && File.Exists(next); part++)
+        {
+            last = next;
+        }
+        return last;
+    }
 }
 
 /// <summary>Reads recordings, also those of a gateway that was killed in the middle of a line.</summary>
 public static class RecordFile
 {
+    /// <summary>Gateways that were killed, one after the other, while they began a file; each leaves half a line.</summary>
+    private const int LinesBeforeStart = 16;
+
     /// <summary>The sessions of a directory, the oldest first; none where there is no directory.</summary>
     public static IReadOnlyList<RecordSession> Sessions(string directory)
     {
@@ -106,13 +120,18 @@ public static class RecordFile
         return new RecordSeal(Path.GetFileName(session.Parts[^1]), bytes.LongLength, Convert.ToHexStringLower(SHA256.HashData(bytes)));
     }
 
-    /// <summary>The hash of the part before, from a file's first line.</summary>
+    /// <summary>The hash of the part before, from a file's first line; where that one was torn, of the first that tells it.</summary>
     internal static string? PreviousOf(string path)
     {
-        using var reader = new StreamReader(path);
-        return reader.ReadLine() is { } line && RecordLine.Read(System.Text.Encoding.UTF8.GetBytes(line)) is SessionStart start
-            ? start.Previous
-            : null;
+        using var reader = new StreamReader(path, new FileStreamOptions { Share = FileShare.ReadWrite | FileShare.Delete });
+        for (var lines = 0; lines < LinesBeforeStart && reader.ReadLine() is { } line; lines++)
+        {
+            if (RecordLine.Read(System.Text.Encoding.UTF8.GetBytes(line)) is SessionStart { Previous: { } hash })
+            {
+                return hash;
+            }
+        }
+        return null;
     }
 
     internal static bool EndsInOrder(string path)

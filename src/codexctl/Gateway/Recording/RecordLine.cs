@@ -36,6 +36,33 @@ public static class RecordLine
         output.Write("\n"u8);
     }
 
+    /// <summary>The exchange with its texts as they are written: for those who see it without reading the line.</summary>
+    internal static Exchange Clean(Exchange exchange) =>
+        exchange switch
+        {
+            ModelCall call => call with
+            {
+                Method = Redaction.Text(call.Method),
+                Path = Redaction.Path(call.Path),
+                Model = Clean(call.Model),
+                Error = Clean(call.Error),
+            },
+            EgressCall call => call with { Host = Redaction.Text(call.Host), Reason = Clean(call.Reason) },
+            CallStart call => call with
+            {
+                Method = Redaction.Text(call.Method),
+                Path = Redaction.Path(call.Path),
+                Model = Clean(call.Model),
+            },
+            CallAnswer answer => answer with { ContentType = Clean(answer.ContentType) },
+            CallPart { Event: not null } part => part with { Event = Clean(part.Event) },
+            CallCut cut => cut with { Reason = Redaction.Text(cut.Reason) },
+            BodiesSwitched bodies => bodies with { Reason = Clean(bodies.Reason) },
+            _ => exchange,
+        };
+
+    private static string? Clean(string? text) => text is null ? null : Redaction.Text(text);
+
     /// <summary>The exchange of a line; null for other versions, kinds unknown here, and anything that is not a whole line.</summary>
     public static Exchange? Read(ReadOnlyMemory<byte> line) => Read(line, out _);
 

@@ -93,6 +93,12 @@ internal sealed class RecordParts : IAsyncDisposable
             file.Write("\n"u8);
             parts.Count("\n"u8);
         }
+        if (last > 1 && RecordFile.PreviousOf(path) is null)
+        {
+            // The gateway was killed before it wrote the file's first line; ours is the one that has the hash of the file before.
+            using var before = File.OpenRead(session.Parts[^2]);
+            parts.Previous = Convert.ToHexStringLower(SHA256.HashData(before));
+        }
         return parts;
     }
 

@@ -328,7 +328,7 @@ public sealed class Recorder : IExchangeSink, IAsyncDisposable
         private void Write(Exchange exchange)
         {
             RecordLine.Write(_buffer, exchange);
-            recorder._watch?.Invoke(exchange);
+            recorder._watch?.Invoke(RecordLine.Clean(exchange));
         }
 
         /// <summary>False when recording has stopped, also because of somebody who added.</summary>

@@ -29,7 +29,7 @@ public static partial class Redaction
         rest = UserInfo().Replace(rest, $"://{Mask}@");
         rest = Queries().Replace(rest, $"?{Mask}");
         rest = Bearers().Replace(rest, $"${{scheme}} {Mask}");
-        return Tokens().Replace(rest, Hide);
+        return Secrets.Hide(Tokens().Replace(rest, Hide));
     }
 
     internal static bool IsKnownToken(string text) => KnownToken().IsMatch(text);
@@ -39,6 +39,20 @@ public static partial class Redaction
     // The known beginnings are tokens whatever follows. Of other long runs, words have no digits and numbers no letters.
     internal static bool LooksRandom(string run) =>
         KnownToken().IsMatch(run) || (run.Length >= 32 && run.Any(char.IsAsciiDigit) && run.Any(char.IsAsciiLetter));
+
+    /// <summary>Whether a run of the signs of base64 is base64: paths have slashes as well, but not all three kinds of signs in each part.</summary>
+    internal static bool LooksEncoded(string run)
+    {
+        var (upper, lower, digit) = (0, 0, 0);
+        foreach (var c in run)
+        {
+            upper += char.IsAsciiLetterUpper(c) ? 1 : 0;
+            lower += char.IsAsciiLetterLower(c) ? 1 : 0;
+            digit += char.IsAsciiDigit(c) ? 1 : 0;
+        }
+        var least = run.Length / 20;
+        return upper > least && lower > least && digit > least;
+    }
 
     [GeneratedRegex("://[^/@\\s]*@", Options, Timeout.Infinite)]
     private static partial Regex UserInfo();

@@ -50,7 +50,9 @@ internal static partial class Secrets
             Passwords().Matches(text),
             value => value.Any(c => !char.IsAsciiLetter(c) && c is not ('.' or '_' or '?' or '[' or ']'))
         );
+        Add(found, Queries().Matches(text), _ => true);
         Add(found, Redaction.Tokens().Matches(text), Redaction.LooksRandom);
+        Add(found, Encoded().Matches(text), Redaction.LooksEncoded);
         return Merge(found);
     }
 
@@ -96,7 +98,7 @@ internal static partial class Secrets
     }
 
     [GeneratedRegex(
-        "-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----(?<secret>.*?)(?:-----END|\\z)",
+        "-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?<secret>.*?)(?:-----END|\\z)",
         Options | RegexOptions.Singleline,
         Timeout.Infinite
     )]
@@ -104,6 +106,18 @@ internal static partial class Secrets
 
     [GeneratedRegex("://(?<secret>[^/@\\s:]{0,256}:[^/@\\s]{1,256})@", Options, Timeout.Infinite)]
     private static partial Regex UserInfo();
+
+    // Of an address: what gives access, as servers name it there.
+    [GeneratedRegex(
+        "[?&](?:[a-z_-]{0,20}(?:key|token|secret|signature|password|credential)|sig|code|auth)=(?<secret>[^\\s\"'&#<>\\\\]{4,})",
+        Options | RegexOptions.IgnoreCase,
+        Timeout.Infinite
+    )]
+    private static partial Regex Queries();
+
+    // Pictures, archives, keys without their frame: base64 in one run.
+    [GeneratedRegex("(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{128,}={0,2}", Options, Timeout.Infinite)]
+    private static partial Regex Encoded();
 
     [GeneratedRegex("\\b(?:bearer|basic)\\s{1,3}(?<secret>[A-Za-z0-9+/=._~-]{8,})", Options | RegexOptions.IgnoreCase, Timeout.Infinite)]
     private static partial Regex Schemes();

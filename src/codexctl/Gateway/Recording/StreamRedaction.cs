@@ -11,9 +11,12 @@ namespace Codexctl.Gateway.Recording;
 /// </summary>
 internal sealed class StreamRedaction
 {
-    /// <summary>Text that is held at most; more than any secret but a private key. Characters.</summary>
+    /// <summary>Text that is held at most. Characters.</summary>
     private const int Most = 4096;
-    private const int MostOfKey = 64 << 10;
+
+    /// <summary>Of a secret that is longer, its first signs and its last ones stay in mind: by them it is known how it goes on.</summary>
+    private const int FirstSigns = 16;
+    private const int LastSigns = 256;
     private const int WordsHeld = 3;
 
     private readonly Queue<Held> _queue = new();
@@ -22,10 +25,9 @@ internal sealed class StreamRedaction
     /// <summary>Adds a piece; gives those that may be written now.</summary>
     public IEnumerable<CallPart> Add(CallPart part)
     {
-        var texts = part.Data.Json is JsonObject message ? StreamedTexts.Of(message) : [];
-        if (texts.Count == 0)
+        if (part.Data.Json is not JsonObject message || StreamedTexts.Of(message) is not { } texts)
         {
-            // Something else than a delta: what was said until here is whole.
+            // Something else than a piece: what was said until here is whole.
             foreach (var earlier in Flush())
             {
                 yield return earlier;
@@ -95,6 +97,9 @@ internal sealed class StreamRedaction
         private readonly List<(StreamedText Text, Held Held)> _pieces = [];
         private readonly StringBuilder _text = new();
 
+        // The beginning of the text that is told already: the end of a secret that goes on.
+        private int _before;
+
         public void Add(StreamedText text, Held held)
         {
             held.Undecided++;
@@ -109,20 +114,27 @@ internal sealed class StreamRedaction
                 return;
             }
             var text = _text.ToString();
-            var found = Secrets.Find(text);
             var safe = all ? text.Length : SafeLength(text);
-            var (count, length) = (0, 0);
-            var (fits, fitsLength) = (0, 0);
+            if (_before + _pieces[0].Text.Value.Length > safe)
+            {
+                // Looked at again when more is there; a long text without spaces must not be searched for each of its pieces.
+                return;
+            }
+            var found = Secrets.Find(text);
+            var (count, length) = (0, _before);
+            var (fits, fitsLength) = (0, _before);
+            // A secret without an end in sight is told as far as it came, which is the mask.
+            var endless = !all && text.Length > Most && found is [.., var open] && open.End >= safe;
             while (count < _pieces.Count && length + _pieces[count].Text.Value.Length <= safe)
             {
                 length += _pieces[count++].Text.Value.Length;
                 // Nor may the words by which a secret is known go before it.
-                if (!found.Exists(secret => secret.Context < length && length < secret.End))
+                if (endless || !found.Exists(secret => secret.Context < length && length < secret.End))
                 {
                     (fits, fitsLength) = (count, length);
                 }
             }
-            var at = 0;
+            var at = _before;
             foreach (var (piece, held) in _pieces.Take(fits))
             {
                 // Always: cleaning the message piece by piece could have found less or more than the whole shows.
@@ -131,7 +143,20 @@ internal sealed class StreamRedaction
                 at += piece.Value.Length;
             }
             _pieces.RemoveRange(0, fits);
-            _text.Remove(0, fitsLength);
+            Forget(text, fitsLength, found);
+        }
+
+        private void Forget(string text, int told, List<Secret> found)
+        {
+            _text.Remove(0, told);
+            _before = 0;
+            if (found.Find(secret => secret.Start < told && told < secret.End) is { } open)
+            {
+                var first = Math.Min(open.Start + FirstSigns, told);
+                var kept = text[open.Context..first] + text[Math.Max(first, told - LastSigns)..told];
+                _text.Insert(0, kept);
+                _before = kept.Length;
+            }
         }
 
         // The mask goes where the secret begins; the pieces that held the rest of it keep what is around.
@@ -157,14 +182,11 @@ internal sealed class StreamRedaction
 
         private static int SafeLength(string text)
         {
-            if (text.Length > MostOfKey)
-            {
-                return text.Length;
-            }
             var key = Secrets.OpenKey(text);
-            if (key < 0 && text.Length > Most)
+            if (text.Length > Most)
             {
-                return text.Length;
+                // Words without an end: the newer half may be the beginning of a secret, the older would be known as one by now.
+                return text.Length - Most / 2;
             }
             var (at, words) = (text.Length, 0);
             while (at > 0 && words < WordsHeld)
@@ -188,13 +210,14 @@ internal sealed class StreamRedaction
 /// <param name="Name">The field.</param>
 internal readonly record struct StreamedText(string Strand, JsonObject Owner, string Name, string Value);
 
-/// <summary>Finds them in the three kinds of streams.</summary>
+/// <summary>Finds them in the three kinds of streams. A piece without text is none the less one: what is said goes on after it.</summary>
 internal static class StreamedTexts
 {
     private static readonly string[] _chat = ["content", "reasoning_content", "reasoning", "refusal"];
     private static readonly string[] _ollama = ["content", "thinking"];
 
-    public static List<StreamedText> Of(JsonObject message)
+    /// <summary>Null for what is no piece of something longer.</summary>
+    public static List<StreamedText>? Of(JsonObject message)
     {
         var found = new List<StreamedText>();
         if (Text(message, "type") is { } type && type.EndsWith(".delta", StringComparison.Ordinal))
@@ -235,6 +258,10 @@ internal static class StreamedTexts
                     Add(found, name, inner, name);
                 }
             }
+        }
+        else
+        {
+            return null;
         }
         return found;
     }

@@ -74,8 +74,12 @@ public class ConversationTests
         {
             { "/v1/responses", "text/event-stream", Responses },
             { "/v1/responses", "text/event-stream; charset=utf-8", Responses.Replace("\n", "\r\n", StringComparison.Ordinal) },
+            { "/v1/responses", "text/event-stream", "\ufeff" + Responses.Replace('\n', '\r') },
             { "/v1/chat/completions", "text/event-stream", Completions },
+            { "/v1/chat/completions", "text/event-stream", Completions.Replace("\n", "\r\n", StringComparison.Ordinal) },
+            { "/v1/chat/completions", "text/event-stream", Completions.Replace('\n', '\r') },
             { "/api/chat", "application/x-ndjson", Ollama },
+            { "/api/chat", "application/x-ndjson", Ollama.Replace("\n", "\r\n", StringComparison.Ordinal) },
         };
 
     [Theory, MemberData(nameof(Streams))]

@@ -146,6 +146,43 @@ public sealed class LogServersTests : IDisposable
         (await other.Content.ReadAsStringAsync()).ShouldContain("first");
     }
 
+    [Theory]
+    [InlineData("text/event-stream", "data: {\"type\":\"response.output_text.delta\",\"delta\":\"half\"}\n\n")]
+    [InlineData("application/x-ndjson", "{\"message\":{\"content\":\"half\"},\"done\":false}\n")]
+    [InlineData("application/json", "{\"half\":")]
+    public async Task A_replay_breaks_off_where_the_server_did(string type, string answer)
+    {
+        var broken = Records
+            .Call("/api/chat", "{}", type, [answer])
+            .Select(exchange => exchange is ModelCall call ? call with { Error = "it broke" } : exchange);
+        await using var replay = new ReplayServer([.. broken], speed: 0, TimeProvider.System);
+        var address = await replay.StartAsync(new IPEndPoint(IPAddress.Loopback, 0));
+        var text = await RawAsync(address, "POST /api/chat HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}");
+        text.ShouldContain("half");
+        text.ShouldNotContain("\r\n0\r\n\r\n", customMessage: "that would be an end in order");
+    }
+
+    [Fact]
+    public async Task A_replay_gives_errors_again_also_those_of_which_only_the_words_are_known()
+    {
+        var refused = Records
+            .Call("/v1/responses", "{}", "application/json", ["{\"error\":{\"message\":\"too busy\"}}"])
+            .Select(exchange => exchange is CallAnswer answer ? answer with { Status = 429 } : exchange);
+        var down = Records
+            .Call("/v1/responses", "{}", "application/json", Array.Empty<string>(), 2)
+            .Select(exchange => exchange is ModelCall call ? call with { Status = 502, Error = "nobody answers" } : exchange);
+        await using var replay = new ReplayServer([.. refused, .. down], speed: 0, TimeProvider.System);
+        using var http = new HttpClient { BaseAddress = await replay.StartAsync(new IPEndPoint(IPAddress.Loopback, 0)) };
+        using var first = await http.PostAsync("/v1/responses", new StringContent("{}"));
+        ((int)first.StatusCode).ShouldBe(429);
+        (await first.Content.ReadAsStringAsync()).ShouldContain("too busy");
+        using var elsewhere = await http.PostAsync("/api/chat", new StringContent("{}"));
+        (await elsewhere.Content.ReadAsStringAsync()).ShouldContain("no further answer for /api/chat, only for /v1/responses");
+        using var second = await http.PostAsync("/v1/responses", new StringContent("{}"));
+        ((int)second.StatusCode).ShouldBe(502);
+        (await second.Content.ReadAsStringAsync()).ShouldContain("nobody answers");
+    }
+
     [Fact]
     public void A_session_without_bodies_cannot_be_replayed_and_it_is_said_how_to_record_one() =>
         Should
@@ -297,7 +334,19 @@ public sealed class LogServersTests : IDisposable
         await socket.ConnectAsync(IPAddress.Loopback, address.Port);
         var stream = socket.GetStream();
         await stream.WriteAsync(Encoding.Latin1.GetBytes(request));
-        using var reader = new StreamReader(stream);
-        return await reader.ReadToEndAsync();
+        var text = new StringBuilder();
+        var buffer = new byte[4096];
+        try
+        {
+            for (int read; (read = await stream.ReadAsync(buffer)) > 0; )
+            {
+                text.Append(Encoding.Latin1.GetString(buffer, 0, read));
+            }
+        }
+        catch (IOException)
+        {
+            text.Append("(reset)");
+        }
+        return text.ToString();
     }
 }

@@ -1,6 +1,8 @@
 using System.Net.Sockets;
+using System.Text;
 using Codexctl.Gateway.Log;
 using Codexctl.Gateway.Recording;
+using Codexctl.Tests.Gateway.Recording;
 
 namespace Codexctl.Tests.Gateway.Proxy;
 
@@ -61,7 +63,9 @@ public sealed class RelayRecordingTests
 
     [Theory]
     [InlineData("application/octet-stream", "", "the answer is application/octet-stream")]
-    [InlineData("application/json", "Content-Encoding: br\r\n", "the answer is compressed (br)")]
+    [InlineData("application/json", "Content-Encoding: zstd\r\n", "the answer is compressed (zstd)")]
+    [InlineData("application/json", "Content-Encoding: gzip, br\r\n", "the answer is compressed (gzip, br)")]
+    [InlineData("application/json", "Content-Encoding: gzip\r\n", "the answer cannot be read: it is no gzip")]
     public async Task What_cannot_be_read_is_left_out_and_that_is_said(string type, string header, string why)
     {
         var (shown, seen) = await AskAsync(
@@ -73,6 +77,32 @@ public sealed class RelayRecordingTests
 
         shown.ShouldContain(why);
         seen.OfType<CallPart>().ShouldBeEmpty();
+    }
+
+    [Theory]
+    [InlineData("gzip")]
+    [InlineData("deflate")]
+    [InlineData("br")]
+    public async Task What_is_compressed_passes_as_it_is_and_is_understood(string coding)
+    {
+        const string Answer =
+            "{\"message\":{\"content\":\"Hello there.\"},\"done\":false}\n"
+            + "{\"done\":true,\"message\":{\"content\":\"\"},\"prompt_eval_count\":12,\"eval_count\":3}\n";
+        string Packed(string text) => Encoding.Latin1.GetString(BodyDecoderTests.Compress(coding, Encoding.UTF8.GetBytes(text)));
+        var answer = Packed(Answer);
+
+        var (shown, seen) = await AskAsync(
+            "/api/chat",
+            Packed(Question),
+            $"application/x-ndjson\r\nContent-Encoding: {coding}",
+            [answer[..5], answer[5..20], answer[20..]],
+            $"Content-Encoding: {coding}\r\n"
+        );
+
+        shown.ShouldContain("person   hi, my key is [redacted]\n");
+        shown.ShouldContain("answer   Hello there.\n");
+        shown.ShouldContain("12 tokens in, 3 out");
+        seen.OfType<ModelCall>().Single().Model.ShouldBe("gpt-oss:20b");
     }
 
     [Fact]
@@ -102,7 +132,16 @@ public sealed class RelayRecordingTests
         shown.ShouldContain("ollama serve");
     }
 
-    private static async Task<(string Shown, List<Exchange> Seen)> AskAsync(string path, string body, string type, params string[] answer)
+    private static Task<(string Shown, List<Exchange> Seen)> AskAsync(string path, string body, string type, params string[] answer) =>
+        AskAsync(path, body, type, answer, "");
+
+    private static async Task<(string Shown, List<Exchange> Seen)> AskAsync(
+        string path,
+        string body,
+        string type,
+        string[] answer,
+        string header
+    )
     {
         var watched = new List<Exchange>();
         await using (var recorder = Recorder.Watching(TimeProvider.System, watched.Add))
@@ -128,7 +167,7 @@ public sealed class RelayRecordingTests
         )
         {
             var got = await host.AskAsync(
-                $"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {body.Length}\r\nConnection: close\r\n\r\n{body}"
+                $"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{header}Content-Length: {body.Length}\r\nConnection: close\r\n\r\n{body}"
             );
             got.ShouldStartWith("HTTP/1.1 200 OK\r\n");
             got.ShouldEndWith("0\r\n\r\n");

@@ -75,7 +75,7 @@ public sealed class BodyRecordingTests : IDisposable
 
                     var parts = call.OfType<CallPart>().ToList();
                     var said = string.Concat(
-                        parts.SelectMany(part => StreamedTexts.Of((JsonObject)part.Data.Json!)).Select(one => one.Value)
+                        parts.SelectMany(part => StreamedTexts.Of((JsonObject)part.Data.Json!)!).Select(one => one.Value)
                     );
                     said.ShouldBe(Secrets.Hide(text));
                     said.ShouldContain(Redaction.Mask);
@@ -145,6 +145,52 @@ public sealed class BodyRecordingTests : IDisposable
             read.Complete.ShouldBeTrue();
             read.Damaged.ShouldBeLessThanOrEqualTo(1);
             RecordFile.Matches(path, seal.Bytes, seal.Sha256).ShouldBeTrue();
+        }
+    }
+
+    [Fact]
+    public async Task Whether_it_ended_is_asked_of_its_newest_file_also_of_those_that_came_since()
+    {
+        RecordSession early;
+        await using (var recorder = Recorder.Open(_directory, TimeProvider.System, limits: new RecordLimits(500, 1 << 20, 1 << 20)))
+        {
+            await recorder.SealAsync();
+            early = RecordFile.Last(_directory)!;
+            for (var n = 0; n < 20; n++)
+            {
+                recorder.Add(new CallStart(Records.At, 1, "POST", "/v1/responses", "turn", "m"));
+                await recorder.SealAsync();
+            }
+            early.Ended.ShouldBeFalse();
+        }
+        early.Parts.Count.ShouldBe(1);
+        RecordFile.Last(_directory)!.Parts.Count.ShouldBeGreaterThan(2);
+        early.Ended.ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task A_gateway_killed_while_it_began_another_file_leaves_a_chain_that_holds()
+    {
+        await using (var recorder = Recorder.Open(_directory, TimeProvider.System, limits: new RecordLimits(500, 1 << 20, 1 << 20)))
+        {
+            while (RecordFile.Sessions(_directory) is not [{ Parts.Count: 2 }])
+            {
+                recorder.Add(new CallStart(Records.At, 1, "POST", "/v1/responses", "turn", "m"));
+                await recorder.SealAsync();
+            }
+        }
+        var second = RecordFile.Last(_directory)!.Parts[1];
+        var first = (await File.ReadAllLinesAsync(second))[0] + "\n";
+        var store = new ReceiptStore(Path.Combine(_directory, "receipt"));
+        for (var length = 0; length <= first.Length; length += 7)
+        {
+            await File.WriteAllTextAsync(second, first[..Math.Min(length, first.Length)]);
+            await using (var next = Recorder.Open(_directory, TimeProvider.System, again: true))
+            {
+                store.Add(Receipt.From(TallySnapshot.Zero, Records.At, Records.At, null), await next.SealAsync());
+            }
+            store.Verify(_directory).Problems.ShouldBeEmpty($"killed after {length} bytes");
+            Directory.Delete(Path.Combine(_directory, "receipt"), recursive: true);
         }
     }
 

@@ -202,6 +202,56 @@ public sealed class ReceiptTests : IDisposable
     }
 
     [Fact]
+    public void A_change_of_the_newest_receipt_shows_too()
+    {
+        var store = new ReceiptStore(_directory);
+        store.Add(Make(new Tally()));
+        var last = store.Add(Make(TallyOf(Turn(), Call("a.example.com", false))));
+        var whole = File.ReadAllText(last);
+        foreach (
+            var changed in (string[])
+                [
+                    whole.Replace("a.example.com", "b.example.com", StringComparison.Ordinal),
+                    whole.Replace("1225", "1226", StringComparison.Ordinal),
+                    whole + " ",
+                ]
+        )
+        {
+            File.WriteAllText(last, changed);
+            store.Verify().Problems.ShouldHaveSingleItem().ShouldContain("00000002.json was changed");
+        }
+        // Nor does it help to take the hash away.
+        var at = whole.LastIndexOf("\"sha256\": \"", StringComparison.Ordinal);
+        File.WriteAllText(last, whole[..whole.LastIndexOf(',', at)] + "\n}\n");
+        store.Verify().Problems.ShouldHaveSingleItem().ShouldContain("00000002.json was changed");
+        File.WriteAllText(last, whole);
+        ShouldBeWhole(store.Verify(), 2);
+    }
+
+    [Fact]
+    public void Receipts_that_changed_places_show()
+    {
+        var store = new ReceiptStore(_directory);
+        var paths = Enumerable.Range(1, 3).Select(n => store.Add(Make(TallyOf(Turn(input: n))))).ToList();
+        var (second, third) = (File.ReadAllText(paths[1]), File.ReadAllText(paths[2]));
+        File.WriteAllText(paths[1], third);
+        File.WriteAllText(paths[2], second);
+        store.Verify().Problems.Count.ShouldBe(2);
+    }
+
+    [Fact]
+    public void Receipts_of_before_there_was_a_hash_of_their_own_still_verify()
+    {
+        var store = new ReceiptStore(_directory);
+        var first = store.Add(Make(new Tally()));
+        var text = File.ReadAllText(first);
+        var at = text.LastIndexOf("\"sha256\": \"", StringComparison.Ordinal);
+        File.WriteAllText(first, text[..text.LastIndexOf(',', at)] + "\n}\n");
+        store.Add(Make(new Tally()));
+        ShouldBeWhole(store.Verify(), 2);
+    }
+
+    [Fact]
     public void A_lost_receipt_shows()
     {
         var store = new ReceiptStore(_directory);
