@@ -141,6 +141,11 @@ public sealed class SessionRunner(SessionServices services)
         using (await TakeTurnAsync(cancel))
         {
             var files = services.Paths.Container(EngineName, session.Container);
+            if (!Directory.Exists(files.Root))
+            {
+                // A temporary one: its gateway has removed it already, with all that was kept for it.
+                return;
+            }
             using var alone = FileLock.TryTake(files.Lease);
             if (alone is not null)
             {

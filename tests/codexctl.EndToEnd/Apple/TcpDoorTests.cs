@@ -22,14 +22,9 @@ public class TcpDoorTests
 
     private static IPAddress Gateway(Scene scene)
     {
-        var told = Machine.Run(
-            "/usr/bin/env",
-            $"FAKE_CONTAINER_HOME={Path.GetDirectoryName(scene.Container)}/home",
-            scene.Container,
-            "network",
-            "inspect",
-            "default"
-        );
+        // As the person, whose the emulator's files are.
+        var home = Path.Combine(Path.GetDirectoryName(scene.Container)!, "home");
+        var told = scene.AsPerson("/usr/bin/env", $"FAKE_CONTAINER_HOME={home}", scene.Container, "network", "inspect", "default");
         return IPAddress.Parse(JsonNode.Parse(told.Output)![0]!["status"]!["ipv4Gateway"]!.GetValue<string>());
     }
 

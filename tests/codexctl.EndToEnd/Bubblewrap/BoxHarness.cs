@@ -25,6 +25,9 @@ internal sealed class BoxHarness : IDisposable
     private const string OrdinaryId = "4711";
     private static readonly Lazy<string> Programs = new(CopyPrograms);
 
+    /// <summary>The folder of the tests' own programs, where this person can run them.</summary>
+    internal static string ProgramsFor(Person person) => person == Person.Ordinary ? Programs.Value : AppContext.BaseDirectory;
+
     private readonly Person _person;
     private readonly string? _release;
 
@@ -75,7 +78,7 @@ internal sealed class BoxHarness : IDisposable
     /// <summary>The front end's program, arguments and environment.</summary>
     public (string File, List<string> Arguments, Dictionary<string, string> Environment) Command(params string[] arguments)
     {
-        var front = Path.Combine(_person == Person.Ordinary ? Programs.Value : AppContext.BaseDirectory, "BoxFrontEnd");
+        var front = Path.Combine(ProgramsFor(_person), "BoxFrontEnd");
         var environment = new Dictionary<string, string>
         {
             ["PATH"] = Environment.GetEnvironmentVariable("PATH")!,

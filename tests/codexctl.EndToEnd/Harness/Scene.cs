@@ -391,7 +391,7 @@ public sealed class Scene : IAsyncDisposable
     private void MakeMac()
     {
         Directory.CreateDirectory(EmulatorHome);
-        File.CreateSymbolicLink(Container, Path.Combine(AppContext.BaseDirectory, "container"));
+        File.CreateSymbolicLink(Container, Path.Combine(BoxHarness.ProgramsFor(_person), "container"));
         Emulate("IMAGES", "codex");
         if (_person == Person.OnMac)
         {
