@@ -40,7 +40,8 @@ public sealed class HostileDoorTests : IAsyncLifetime
                 TimeProvider.System,
                 new FakeNetwork(),
                 limits: new EgressLimits { Connections = 8, Linger = TimeSpan.FromMilliseconds(50) }
-            )
+            ),
+            TimeProvider.System
         );
         await _door.StartAsync(Door);
     }
