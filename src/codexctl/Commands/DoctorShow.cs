@@ -30,11 +30,14 @@ internal sealed class DoctorShow(App app, string? engineName)
             app.Terminal.Say(
                 open.Count == 0
                     ? "all is well."
-                    : $"{open.Count(finding => finding.Level == Level.Problem)} problems, {open.Count(finding => finding.Level == Level.Warning)} warnings{(fixable > 0 && !fix ? $"; codexctl doctor --fix mends {fixable} of them" : "")}."
+                    : $"{Count(open, Level.Problem, "problem")}, {Count(open, Level.Warning, "warning")}{(fixable > 0 && !fix ? $"; codexctl doctor --fix mends {fixable} of them" : "")}."
             );
         }
         return report.Ok ? ExitCodes.Ok : ExitCodes.Failed;
     }
+
+    private static string Count(List<Finding> findings, Level level, string word) =>
+        findings.Count(finding => finding.Level == level) is var count && count == 1 ? $"1 {word}" : $"{count} {word}s";
 
     private IEnumerable<Check> Checks(bool quick, bool fix)
     {

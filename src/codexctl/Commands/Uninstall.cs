@@ -99,7 +99,7 @@ public static class Uninstall
         if (problems.Count == 0)
         {
             app.Terminal.Say(
-                "done. The program itself goes the way it came: apt remove codexctl, brew uninstall codexctl, install.sh --uninstall."
+                "done. The program itself goes the way it came: sudo apt remove codexctl, brew uninstall codexctl, dotnet tool uninstall --global codexctl, sh install.sh --uninstall."
             );
         }
         return Tell(app, problems);

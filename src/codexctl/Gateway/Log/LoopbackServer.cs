@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 
 namespace Codexctl.Gateway.Log;
 
@@ -30,6 +31,7 @@ internal sealed class LoopbackServer : IAsyncDisposable
             options.Limits.MaxRequestBodySize = 256 << 20;
             options.Listen(at);
         });
+        builder.Services.AddSingleton<IHostLifetime>(new NoSignals());
         var application = builder.Build();
         application.Run(context => IsForUs(context.Request.Host) ? handler(context) : RefuseAsync(context));
         try
@@ -54,5 +56,13 @@ internal sealed class LoopbackServer : IAsyncDisposable
     {
         context.Response.StatusCode = StatusCodes.Status421MisdirectedRequest;
         return context.Response.WriteAsync("Only by address or as localhost.\n", context.RequestAborted);
+    }
+
+    /// <summary>In place of the host's own, which takes Ctrl-C for itself, so that it would end the server and not the program.</summary>
+    private sealed class NoSignals : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 }
