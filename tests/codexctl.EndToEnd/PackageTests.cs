@@ -8,6 +8,9 @@ public sealed class PackageTests : IDisposable
 {
     private static readonly Lazy<string> _release = new(Make);
 
+    /// <summary>The folder with the packages of the tested program.</summary>
+    internal static string Release => _release.Value;
+
     private readonly string _root = Directory.CreateTempSubdirectory("ce-package-").FullName;
 
     public void Dispose() => Directory.Delete(_root, recursive: true);

@@ -20,6 +20,7 @@ public sealed class UninstallTests
         var image = $"own-{scene.Id}";
         // The folder around the state directory is the person's choice, and stays.
         Directory.CreateDirectory(Path.GetDirectoryName(state)!);
+        await File.WriteAllTextAsync(Path.Combine(scene.Work, ".codexctl.toml"), "receipt = false\n");
         var before = Listing(scene);
         if (engine == Engine.Bubblewrap)
         {
@@ -33,6 +34,7 @@ public sealed class UninstallTests
         (await scene.RunAsync("config", "set", "default_shell", "sh")).ExitCode.ShouldBe(0);
         (await scene.RunAsync(new Call("auth", "--with-api-key") { Text = "sk-not-a-real-key-000000000000" })).ExitCode.ShouldBe(0);
         await RunAndStartAsync(scene);
+        await UseTheRestAsync(scene);
         // The gateway writes the receipt of `start` after it answered: not a name that lasts for a moment.
         List<string> full = [];
         await Scene.EventuallyAsync(
@@ -93,6 +95,41 @@ public sealed class UninstallTests
         run.ExitCode.ShouldBe(0, run.ToString());
         var start = await scene.RunAsync("start");
         start.ExitCode.ShouldBe(0, start.ToString());
+    }
+
+    /// <summary>The other commands that keep something: approvals, settings, a proxy's record, whatever the doctor tries.</summary>
+    private static async Task UseTheRestAsync(Scene scene)
+    {
+        string[] lines =
+        [
+            "trust",
+            "allow npm --save",
+            "models use gpt-oss:20b",
+            "models pull gpt-oss:20b",
+            "completion bash",
+            "log --list",
+            "stats",
+            "receipt --verify",
+            "keychain verify",
+            "doctor --quick",
+            "images",
+        ];
+        foreach (var line in lines)
+        {
+            var said = await scene.RunAsync(line.Split(' '));
+            // Under bubblewrap there are no images, and the doctor may find the test's machine wanting.
+            (said.ExitCode == 0 || line is "images" or "doctor --quick").ShouldBeTrue($"{line}: {said}");
+        }
+        await using var proxy = scene.Start(new Call("proxy", "--listen", "127.0.0.1:0", "--record") { Input = Input.Open });
+        await Scene.EventuallyAsync(
+            () =>
+                Directory
+                    .EnumerateFiles(scene.Environment["CODEXCTL_STATE_DIR"], "*.jsonl", SearchOption.AllDirectories)
+                    .Any(file => file.Contains("/proxy/", StringComparison.Ordinal)),
+            "the proxy records"
+        );
+        proxy.Signal("INT");
+        await proxy.EndAsync();
     }
 
     /// <summary>An image with codexctl's label, as `build` makes it, in a moment.</summary>

@@ -1,5 +1,5 @@
-using System.Text;
 using Codexctl.Commands;
+using Codexctl.Tests.Docs;
 
 namespace Codexctl.Tests.Commands;
 
@@ -32,12 +32,12 @@ public sealed class ExamplesTests : IDisposable
     {
         foreach (var (path, command) in Reference.Walk(_tree.Root, "codexctl"))
         {
-            foreach (var line in Examples.Of(command).SelectMany(example => Commands(example.Line)))
+            foreach (var line in Examples.Of(command).SelectMany(example => ShellLine.Commands(example.Line)))
             {
-                var parsed = _tree.Parse([.. Words(line).Skip(1)]);
+                var parsed = _tree.Parse([.. line.Skip(1)]);
 
-                parsed.Errors.Select(error => error.Message).ShouldBeEmpty($"{path}: {line}");
-                parsed.UnmatchedTokens.ShouldBeEmpty($"{path}: {line}");
+                parsed.Errors.Select(error => error.Message).ShouldBeEmpty($"{path}: {string.Join(' ', line)}");
+                parsed.UnmatchedTokens.ShouldBeEmpty($"{path}: {string.Join(' ', line)}");
             }
         }
     }
@@ -53,43 +53,7 @@ public sealed class ExamplesTests : IDisposable
 
     [Theory]
     [InlineData("codexctl run -- exec \"find it\"", new[] { "codexctl", "run", "--", "exec", "find it" })]
+    [InlineData("codexctl run --allow '*.a.b:1' ''", new[] { "codexctl", "run", "--allow", "*.a.b:1", "" })]
     [InlineData("codexctl completion zsh > file", new[] { "codexctl", "completion", "zsh" })]
-    public void Words_are_cut_as_a_shell_does(string line, string[] words) => Words(line).ShouldBe(words);
-
-    /// <summary>The commands of codexctl in a line, which may hand on to another or be in a `&lt;(…)`.</summary>
-    private static IEnumerable<string> Commands(string line) =>
-        line.Split(["&&", "<("], StringSplitOptions.TrimEntries)
-            .Select(part => part.TrimEnd(')'))
-            .Where(part => part == "codexctl" || part.StartsWith("codexctl ", StringComparison.Ordinal));
-
-    private static List<string> Words(string line)
-    {
-        List<string> words = [];
-        var word = new StringBuilder();
-        var quoted = false;
-        foreach (var letter in line + " ")
-        {
-            if (letter == '"')
-            {
-                quoted = !quoted;
-            }
-            else if (quoted || letter is not (' ' or '>' or '<' or '|'))
-            {
-                word.Append(letter);
-            }
-            else
-            {
-                if (word.Length > 0)
-                {
-                    words.Add(word.ToString());
-                    word.Clear();
-                }
-                if (letter != ' ')
-                {
-                    break;
-                }
-            }
-        }
-        return words;
-    }
+    public void Words_are_cut_as_a_shell_does(string line, string[] words) => ShellLine.Words(line).ShouldBe(words);
 }
