@@ -24,7 +24,6 @@ public static class DocExceptions
         (@"^npm (login|config set cafile FILE)$", "changes the person's npm; NpmRegistryTests and CodexStoreTests read what it writes"),
         (@"^cd ~/my-project$", "every test goes into a folder of its own"),
         (@"^(CODEXCTL_FETCH_SDK=1 )?\./codexctl ", "builds the whole program; the published one runs every command here"),
-        (@"^\./test ", "is what runs this test"),
         (@"^\./test$", "is what runs this test"),
         (@"^ln -s ", "is of the reader's own folders"),
         (@"^dotnet csharpier format \.$", "changes the sources; ./test checks the format"),

@@ -30,7 +30,7 @@ public sealed class ContainerMoveTests : IDisposable
         );
         var request = new RunRequest
         {
-            Workdir = new Workdir("/home/me/app", []),
+            Workdir = new Workdir(_workdir, []),
             StateId = "mine",
             Image = "newer",
             User = new BoxUser(1000, 1000),
@@ -44,6 +44,9 @@ public sealed class ContainerMoveTests : IDisposable
             CancellationToken.None
         );
     }
+
+    // One that is there: a folder that is gone is refused.
+    private static readonly string _workdir = Processes.Libc.ResolvePath(AppContext.BaseDirectory)!;
 
     private static int Calls()
     {
@@ -162,7 +165,7 @@ public sealed class ContainerMoveTests : IDisposable
                         ContainerState.Stopped,
                         one.Value.Image,
                         one.Value.Ours
-                            ? new Dictionary<string, string> { [ContainerLabels.Workdir] = WorkdirLabel.Write("/home/me/app") }
+                            ? new Dictionary<string, string> { [ContainerLabels.Workdir] = WorkdirLabel.Write(_workdir) }
                             : new Dictionary<string, string>(),
                         false,
                         null

@@ -95,6 +95,8 @@ public sealed class ProjectTrustTests : IDisposable
             "auth.store = \"file\"",
             "build.base = \"evil/base\"",
             "build.network = \"host\"",
+            "record_keep = \"1h\"",
+            "record_max_size = \"1M\"",
         ];
 
     [Theory]

@@ -14,6 +14,7 @@ public sealed class ReplayServer : IAsyncDisposable
 {
     private const string Version = "0.32.15";
     private const long LeastContext = 65536;
+    private static readonly TimeSpan _lastWords = TimeSpan.FromMilliseconds(200);
 
     private readonly TimeProvider _clock;
     private readonly double _speed;
@@ -162,7 +163,8 @@ public sealed class ReplayServer : IAsyncDisposable
         }
         if (call.BrokeOff)
         {
-            // The rest is not known: it breaks off here, as it did.
+            // The rest is not known: it breaks off here, as it did. Not before what came is on its way: an abort throws away what is not.
+            await Task.Delay(_lastWords, _clock, cancel);
             context.Abort();
             return;
         }

@@ -30,7 +30,7 @@ public class AppleGrammarTests
     // Made from a folder, or typed: whatever the product lets through.
     private static readonly Gen<string> _name = Gen.OneOf(
         _path.Select(path => ContainerNames.ForFolder("codex-", path)),
-        Gen.Select(_path, _path, (name, path) => ContainerNames.WithHash(ContainerNames.ForFolder("", name), path)),
+        Gen.Select(_path, _path, (name, path) => ContainerNames.WithHash(ContainerNames.ForFolder("x", name), path)),
         Gen.String[Gen.Char["abcxyzABCXYZ0123456789_.-"], 2, 63].Where(IsName)
     );
 
