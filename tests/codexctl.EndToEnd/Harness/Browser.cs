@@ -77,7 +77,8 @@ public sealed class Browser : IAsyncDisposable
             if ((int?)json["id"] == id)
             {
                 json["result"]?["exceptionDetails"].ShouldBeNull(json.ToJsonString());
-                return json["result"]!["result"]!["value"]?.DeepClone();
+                // While a page is being loaded there is nothing that could answer.
+                return json["result"]?["result"]?["value"]?.DeepClone();
             }
         }
     }

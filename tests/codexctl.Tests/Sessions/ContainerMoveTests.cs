@@ -46,7 +46,7 @@ public sealed class ContainerMoveTests : IDisposable
     }
 
     // One that is there: a folder that is gone is refused.
-    private static readonly string _workdir = Processes.Libc.ResolvePath(AppContext.BaseDirectory)!;
+    private static readonly string _workdir = Codexctl.Processes.Libc.ResolvePath(AppContext.BaseDirectory)!;
 
     private static int Calls()
     {
