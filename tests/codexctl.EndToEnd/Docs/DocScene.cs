@@ -109,7 +109,7 @@ public sealed class DocScene : IAsyncLifetime
     /// <summary>Runs a line that goes on until Ctrl-C; presses that when it has said a text.</summary>
     public static async Task<Outcome> TypeUntilAsync(Scene scene, string folder, string line, string text)
     {
-        var said = Path.Combine(folder, "said");
+        var said = Path.Combine(scene.Root, $"said-{Guid.NewGuid().ToString("N")[..6]}");
         await using var running = Start(scene, folder, $"exec {line} >said 2>&1");
         running.Process.StandardInput.Close();
         await Scene.EventuallyAsync(

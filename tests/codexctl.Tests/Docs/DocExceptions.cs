@@ -24,7 +24,6 @@ public static class DocExceptions
         (@"^npm (login|config set cafile FILE)$", "changes the person's npm; NpmRegistryTests and CodexStoreTests read what it writes"),
         (@"^cd ~/my-project$", "every test goes into a folder of its own"),
         (@"^(CODEXCTL_FETCH_SDK=1 )?\./codexctl ", "builds the whole program; the published one runs every command here"),
-        (@"^\./test ", "is what runs this test"),
         (@"^\./test$", "is what runs this test"),
         (@"^ln -s ", "is of the reader's own folders"),
         (@"^dotnet csharpier format \.$", "changes the sources; ./test checks the format"),
@@ -34,7 +33,7 @@ public static class DocExceptions
         (@"^OLLAMA_HOST=192\.168\.64\.1 ", "that address exists on a Mac only"),
         (@"^secret-tool ", "SecretServiceTests does, with a keyring of its own"),
         (
-            @"^docker (container inspect|create|start|exec -it|stop) .*codex-my-project",
+            @"^docker (inspect|create|container (start|stop|rm)|exec) .*codex-my-project",
             "BehindTheScenesTests holds the page to the calls that are made"
         ),
         (@"^docker (exec|build|run|container inspect)$", "is the name of the engine's command, not a line"),
