@@ -110,7 +110,7 @@ public sealed class DocScene : IAsyncLifetime
     public static async Task<Outcome> TypeUntilAsync(Scene scene, string folder, string line, string text)
     {
         var said = Path.Combine(scene.Root, $"said-{Guid.NewGuid().ToString("N")[..6]}");
-        await using var running = Start(scene, folder, $"exec {line} >said 2>&1");
+        await using var running = Start(scene, folder, $"exec {line} >{said} 2>&1");
         running.Process.StandardInput.Close();
         await Scene.EventuallyAsync(
             () => running.Process.HasExited || (File.Exists(said) && File.ReadAllText(said).Contains(text, StringComparison.Ordinal)),
