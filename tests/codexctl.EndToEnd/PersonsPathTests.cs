@@ -35,7 +35,7 @@ public sealed class PersonsPathTests
         screen.Ended(gone).ExitCode.ShouldBe(0);
         machine.Files().ShouldBe(before);
         screen.Shell("sudo apt-get remove --purge -y codexctl", 120).ExitCode.ShouldBe(0);
-        screen.Shell("command -v codexctl").ExitCode.ShouldBe(1);
+        screen.Shell("test -e /usr/bin/codexctl").ExitCode.ShouldBe(1);
     }
 
     [Fact]

@@ -109,8 +109,8 @@ public sealed class DocScene : IAsyncLifetime
     /// <summary>Runs a line that goes on until Ctrl-C; presses that when it has said a text.</summary>
     public static async Task<Outcome> TypeUntilAsync(Scene scene, string folder, string line, string text)
     {
-        var said = Path.Combine(folder, "said");
-        await using var running = Start(scene, folder, $"exec {line} >said 2>&1");
+        var said = Path.Combine(scene.Root, $"said-{Guid.NewGuid().ToString("N")[..6]}");
+        await using var running = Start(scene, folder, $"exec {line} >{said} 2>&1");
         running.Process.StandardInput.Close();
         await Scene.EventuallyAsync(
             () => running.Process.HasExited || (File.Exists(said) && File.ReadAllText(said).Contains(text, StringComparison.Ordinal)),

@@ -33,7 +33,7 @@ public static class DocExceptions
         (@"^OLLAMA_HOST=192\.168\.64\.1 ", "that address exists on a Mac only"),
         (@"^secret-tool ", "SecretServiceTests does, with a keyring of its own"),
         (
-            @"^docker (container inspect|create|start|exec -it|stop) .*codex-my-project",
+            @"^docker (inspect|create|container (start|stop|rm)|exec) .*codex-my-project",
             "BehindTheScenesTests holds the page to the calls that are made"
         ),
         (@"^docker (exec|build|run|container inspect)$", "is the name of the engine's command, not a line"),

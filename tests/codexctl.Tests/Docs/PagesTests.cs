@@ -44,8 +44,8 @@ public sealed partial class PagesTests
         sources = Joined().Replace(sources, "");
         var texts = Literal()
             .Matches(sources)
-            .Select(match => Pattern(match.Groups["text"].Value))
-            .Where(text => text.Length >= 10)
+            .Select(match => Parts(match.Groups["text"].Value))
+            .Where(parts => Length(parts) >= 10)
             .ToList();
         var quoted = Quoted().Matches(Text(Page("troubleshooting.md"))).Select(match => match.Groups["text"].Value).ToList();
 
@@ -62,7 +62,7 @@ public sealed partial class PagesTests
             var whole = message.Replace("…", "/7", StringComparison.Ordinal);
             var known =
                 pieces.All(piece => sources.Contains(piece, StringComparison.Ordinal))
-                || texts.Any(text => text.Length * 2 >= pieces.Sum(piece => piece.Length) && Fits(text.Parts, whole));
+                || texts.Any(parts => Length(parts) * 2 >= Length(pieces) && Fits(whole, parts));
             known.ShouldBeTrue($"docs/troubleshooting.md quotes a message that the program does not have: {message}");
         }
     }
@@ -111,24 +111,23 @@ public sealed partial class PagesTests
             .Where(line => line.StartsWith('#'))
             .Select(line => NotInAnchor().Replace(line.TrimStart('#').Trim().ToLowerInvariant(), "").Replace(' ', '-'));
 
-    /// <summary>What stands between the holes of an interpolated text.</summary>
-    private static (int Length, string[] Parts) Pattern(string literal)
-    {
-        var parts = Hole().Split(literal.Replace("\\\"", "\"", StringComparison.Ordinal));
-        return (parts.Sum(part => part.Trim().Length), parts);
-    }
+    private static int Length(string[] parts) => parts.Sum(part => part.Trim().Length);
 
-    /// <summary>The parts follow each other somewhere in the text, with something in each hole.</summary>
-    private static bool Fits(string[] parts, string text)
+    /// <summary>What stands in a text of the sources around its holes.</summary>
+    private static string[] Parts(string literal) => Hole().Split(literal.Replace("\\\"", "\"", StringComparison.Ordinal));
+
+    /// <summary>Whether a message is such a text with something in its holes.</summary>
+    private static bool Fits(string message, string[] parts)
     {
-        var at = -1;
+        var at = 0;
         foreach (var part in parts)
         {
-            if (at + 1 > text.Length || text.IndexOf(part, at + 1, StringComparison.Ordinal) is not (>= 0 and var found))
+            at = message.IndexOf(part, at, StringComparison.Ordinal);
+            if (at < 0)
             {
                 return false;
             }
-            at = found + part.Length;
+            at += part.Length;
         }
         return true;
     }
