@@ -44,7 +44,10 @@ public class IsolationTests
         var variables = box.Run("exec", "box", "env").Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         variables
             .Select(line => line[..line.IndexOf('=', StringComparison.Ordinal)])
-            .ShouldBe(["HOME", "USER", "LOGNAME", "SHELL", "PATH", "LANG", "CODEX_HOME", "CODEXCTL_EXEC"], ignoreOrder: true);
+            .ShouldBe(
+                ["HOME", "USER", "LOGNAME", "SHELL", "PATH", "LANG", "CODEX_HOME", "CODEXCTL_NO_DOOR", "CODEXCTL_EXEC"],
+                ignoreOrder: true
+            );
         box.Sh("tr '\\0' '\\n' < /proc/1/environ").Output.ShouldNotContain("HOST_SECRET");
     }
 

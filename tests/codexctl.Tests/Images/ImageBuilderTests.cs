@@ -63,7 +63,6 @@ public sealed class ImageBuilderTests : IDisposable
             "common/build/packages.sh 755",
             "common/build/user.sh 755",
             "common/build/venv.sh 755",
-            "common/build/without-perl.sh 755",
             "common/codexctl-enter 755",
             "common/codexctl-init 755",
             "common/codexctl-init-tcp 755",
