@@ -102,7 +102,7 @@ public sealed class UninstallTests
     {
         string[] lines =
         [
-            "trust",
+            "trust --yes",
             "allow npm --save",
             "models use gpt-oss:20b",
             "models pull gpt-oss:20b",

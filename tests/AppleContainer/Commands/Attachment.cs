@@ -82,7 +82,8 @@ internal static class Attachment
             }
             process.WaitForExit();
             registrations.ForEach(registration => registration.Dispose());
-            return process.ExitCode;
+            // Whoever of the two threads comes first: it was given up.
+            return hasThreshold && Volatile.Read(ref received) >= Patience ? 1 : process.ExitCode;
         }
     }
 
