@@ -20,7 +20,7 @@ internal static class ModelPulling
                 server,
                 name,
                 now => progress.Report(now.Total is { } total ? bar.Draw(now.Done, total) : now.Status),
-                why => progress.Report($"the connection broke ({why.TrimEnd('.')}); going on where it stopped", wait: false),
+                why => progress.Note($"the connection broke ({why.TrimEnd('.')}); going on where it stopped"),
                 interrupts.Token
             );
             progress.Succeeded();

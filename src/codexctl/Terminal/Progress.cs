@@ -15,8 +15,7 @@ public sealed class Progress(Terminal terminal, string title, TimeProvider clock
     private bool _ended;
 
     /// <summary>Shows what is being done now.</summary>
-    /// <param name="wait">False for what must be seen however quickly it follows the last redraw.</param>
-    public void Report(string detail, bool wait = true)
+    public void Report(string detail)
     {
         lock (_gate)
         {
@@ -29,13 +28,28 @@ public sealed class Progress(Terminal terminal, string title, TimeProvider clock
                 _any = true;
                 return;
             }
-            if (wait && _any && clock.GetElapsedTime(_drawn) < _pace)
+            if (_any && clock.GetElapsedTime(_drawn) < _pace)
             {
                 return;
             }
             _drawn = clock.GetTimestamp();
             _any = true;
             terminal.Talk($"\r\x1b[K{Cut($"codexctl: {title} ({Elapsed()}) {detail}")}");
+        }
+    }
+
+    /// <summary>A line of its own, which stays.</summary>
+    public void Note(string text)
+    {
+        lock (_gate)
+        {
+            if (_any && !_ended && terminal.TalksToPerson)
+            {
+                terminal.Talk("\r\x1b[K");
+            }
+            terminal.Say(text);
+            // The next report draws at once.
+            _drawn = 0;
         }
     }
 
