@@ -189,11 +189,15 @@ public class ImportTests
         return name;
     }
 
-    private static string Looks(Scene scene, string name) =>
-        scene.Engine == Engine.Apple
-            // The order of its variables means nothing.
-            ? string.Join('\n', Theirs(scene, "inspect", name).Split('\n').Select(line => line.TrimEnd(',')).Order(StringComparer.Ordinal))
-            : Theirs(scene, "inspect", "--format", "{{json .State}}{{json .Config}}{{.Image}}", name) + Theirs(scene, "diff", name);
+    /// <summary>All that the engine tells of a container; the order of variables and files means nothing.</summary>
+    private static string Looks(Scene scene, string name)
+    {
+        var told =
+            scene.Engine == Engine.Apple
+                ? Theirs(scene, "inspect", name)
+                : Theirs(scene, "inspect", "--format", "{{json .State}}{{json .Config}}{{.Image}}", name) + Theirs(scene, "diff", name);
+        return string.Join('\n', told.Split('\n').Select(line => line.TrimEnd(',')).Order(StringComparer.Ordinal));
+    }
 
     /// <summary>The engine's own program.</summary>
     private static string Theirs(Scene scene, params string[] words)
