@@ -10,9 +10,10 @@ namespace Codexctl.EndToEnd;
 /// </summary>
 public class CodexUpgradeTests
 {
-    private const string Next = "0.169.901";
-
     private static readonly string s_now = CodexLock.Embedded.Version;
+
+    /// <summary>As long as that of today, because it is written over it in the program.</summary>
+    private static readonly string s_next = s_now[..^1] + (s_now[^1] == '9' ? '8' : '9');
 
     private static async Task<JsonNode?> ImageAsync(Scene scene, string name)
     {
@@ -43,7 +44,7 @@ public class CodexUpgradeTests
         scene.Environment[registry.Setting.Name] = registry.Setting.Value;
         await registry.PublishAsync("0.169.902", program: "#!/bin/sh\n", damaged: true);
         await registry.PublishAsync("0.169.903", program: "#!/bin/sh\necho 'this Codex is broken' >&2\nexit 3\n");
-        await registry.PublishAsync(Next);
+        await registry.PublishAsync(s_next);
         (await scene.RunAsync("run", "--cmd", "true")).ExitCode.ShouldBe(0);
 
         // Not what the registry says it is; and one that cannot do the small piece of work.
@@ -55,11 +56,11 @@ public class CodexUpgradeTests
         broken.Error.ShouldContain("it is not used");
         await UsesAsync(scene, s_now);
 
-        var used = await scene.RunAsync(new Call("codex", "upgrade", Next) { Limit = TimeSpan.FromMinutes(3) });
+        var used = await scene.RunAsync(new Call("codex", "upgrade", s_next) { Limit = TimeSpan.FromMinutes(3) });
         used.ExitCode.ShouldBe(0, used.ToString());
-        used.Output.ShouldBe($"{Next}\n");
+        used.Output.ShouldBe($"{s_next}\n");
         used.Error.ShouldContain($"goes on with Codex {s_now}");
-        await UsesAsync(scene, Next);
+        await UsesAsync(scene, s_next);
         var fresh = await scene.RunAsync("run", "--temp", "--cmd", "codex", "--version");
         fresh.ExitCode.ShouldBe(0, fresh.ToString());
         fresh.Error.ShouldNotContain("Build it anew");
