@@ -83,7 +83,7 @@ public class TerminalTests
         terminal.WaitFor("/workdir");
 
         terminal.Type("clear; stty size; test -t 0 -a -t 1 -a -t 2 && echo 'is a 'terminal");
-        terminal.WaitFor("33 101").ShouldContain("is a terminal");
+        terminal.WaitFor("is a terminal").ShouldContain("33 101");
         terminal.Resize(90, 30);
         terminal.WaitForShell("stty size", "30 90");
 

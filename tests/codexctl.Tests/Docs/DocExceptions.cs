@@ -50,6 +50,11 @@ public static class DocExceptions
         ),
         (@"^codexctl upgrade --image codex-python --dry-run$", "needs the image codex-python, which ImageTests builds"),
         (@"^codexctl codex upgrade\b", "fetches another Codex, 300 MB; CodexPinTests does it from a registry of its own"),
+        (@"^codexctl import\b", "takes over what other programs have on the machine; ImportTests does it with containers of its own"),
+        (@"^docker stop NAME$", "is of a container of the reader's"),
+        (@"^codexctl trust( --revoke)?$", "asks at a terminal about the reader's own file; SettingsTests answers"),
+        (@"^codexctl log rm\b", "removes records of the reader's; RecordRetentionTests does it"),
+        (@"^codexctl config set profiles\.NAME\.model MODEL$", "both names stand for the reader's; SettingsTests sets them"),
         (@"^codexctl doctor --conformance\b", "takes minutes; codexctl.Conformance runs every promise"),
         (@"^codexctl gateway ENGINE CONTAINER$", "hidden: how codexctl starts its own gateway; every run here does"),
     ];
