@@ -170,7 +170,7 @@ public sealed class Scene : IAsyncDisposable
     {
         var mark = $".holding-{Guid.NewGuid().ToString("N")[..6]}";
         var running = Start(["run", .. options, "--cmd", "sh", "-c", $"echo > /workdir/{mark}; exec sleep 2000"]);
-        await EventuallyAsync(() => File.Exists(Path.Combine(Work, mark)) || running.Process.HasExited, "the container is up");
+        await EventuallyAsync(() => File.Exists(Path.Combine(Work, mark)) || running.Process.HasExited, "the container is up", 60);
         if (running.Process.HasExited)
         {
             throw new InvalidOperationException((await running.EndAsync()).ToString());
