@@ -27,8 +27,11 @@ internal sealed class ControlConnection(Socket socket) : IDisposable
 
     public bool Finished { get; set; }
 
-    /// <summary>Its receipt was written down.</summary>
-    public bool Settled { get; set; }
+    /// <summary>What it was told when it finished.</summary>
+    public Receipt? Receipt { get; set; }
+
+    /// <summary>Its receipt is being written down, or was; null before.</summary>
+    public Task? Settled { get; set; }
 
     /// <summary>The requests until the front end leaves, or says something that is none.</summary>
     public async IAsyncEnumerable<ControlRequest> ReadAsync()

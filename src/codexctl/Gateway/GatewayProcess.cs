@@ -154,8 +154,10 @@ internal sealed class GatewayProcess(
         foreach (var connection in connections)
         {
             // What the engine said as it stopped the container may have gone through the door too: counted only now.
-            var receipt = connection.Finished ? null : ReceiptFor(connection);
-            await connection.SendAsync(new ControlReply(Ok: problem is null, problem, Receipt: receipt, Ended: true, Notice: notice));
+            var receipt = connection.Receipt ?? ReceiptFor(connection);
+            var news = connection.Finished ? null : receipt;
+            await connection.SendAsync(new ControlReply(Ok: problem is null, problem, Receipt: news, Ended: true, Notice: notice));
+            // Also one that is being written down already: this process ends soon.
             await SettleAsync(connection, receipt);
         }
         return problem;
@@ -255,7 +257,7 @@ internal sealed class GatewayProcess(
                     if (request.Do == "finish")
                     {
                         // After the answer: nobody is to wait for the disk.
-                        await SettleAsync(connection, reply.Receipt);
+                        await SettleAsync(connection, connection.Receipt);
                     }
                 }
                 if (connection is { Session: { } session, Finished: false })
@@ -304,7 +306,8 @@ internal sealed class GatewayProcess(
                 {
                     await EndSessionAsync(session);
                 }
-                return new ControlReply(Ok: true, Last: !others && !File.Exists(files.Pinned), Receipt: ReceiptFor(connection));
+                connection.Receipt = ReceiptFor(connection);
+                return new ControlReply(Ok: true, Last: !others && !File.Exists(files.Pinned), Receipt: connection.Receipt);
             case { Do: "allow" }:
                 return Change(request.Allow ?? []);
             case { Do: "stop" }:
@@ -424,16 +427,16 @@ internal sealed class GatewayProcess(
             : null;
 
     /// <summary>Writes the run's receipt down, once; also that of a run that was killed.</summary>
-    private async Task SettleAsync(ControlConnection connection, Receipt? receipt)
+    private Task SettleAsync(ControlConnection connection, Receipt? receipt)
     {
         lock (_gate)
         {
-            if (receipt is null || connection.Settled)
-            {
-                return;
-            }
-            connection.Settled = true;
+            return receipt is null ? Task.CompletedTask : connection.Settled ??= KeepAsync(receipt);
         }
+    }
+
+    private async Task KeepAsync(Receipt receipt)
+    {
         // Everything that is counted is in the record by then; the record goes on, its beginning does not change.
         var seal = await parts.SealAsync();
         lock (_gate)
