@@ -13,6 +13,9 @@ public sealed class ContainerMove(SessionServices services, IMovingEngine engine
     private const string Old = ".old";
     private static readonly TimeSpan _answer = TimeSpan.FromMinutes(2);
 
+    /// <summary>Others hold the lease for a moment to see whether it is free.</summary>
+    private static readonly TimeSpan _lookedAt = TimeSpan.FromSeconds(1);
+
     private static readonly string[] _homes = [Box.LocalCodexHome, Box.OnlineCodexHome];
 
     /// <param name="request">The container as it shall be: <see cref="ExistingContainer"/> with the new image.</param>
@@ -25,7 +28,7 @@ public sealed class ContainerMove(SessionServices services, IMovingEngine engine
         var files = services.Paths.Container(engine.Name, name);
         files.Prepare();
         using var alone =
-            FileLock.TryTake(files.Lease)
+            await FileLock.TakeAsync(files.Lease, shared: false, _lookedAt, services.Clock, cancel)
             ?? throw new UserError($"The container {name} is in use.", null, $"Stop it first: codexctl stop --name {name}");
         await ClearAsync(name, cancel);
         var luggage = Paths.MakePrivate(Path.Combine(files.Root, "move"));
