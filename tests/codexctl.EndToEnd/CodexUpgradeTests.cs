@@ -5,7 +5,7 @@ using Codexctl.Images;
 namespace Codexctl.EndToEnd;
 
 /// <summary>
-/// Another Codex, with images. On Apple's engine, whose images each scene has for itself: the image `codex` of the
+/// Another Codex and back, with images. On Apple's engine, whose images each scene has for itself: the image `codex` of the
 /// other engines is everybody's.
 /// </summary>
 public class CodexUpgradeTests
@@ -32,7 +32,7 @@ public class CodexUpgradeTests
     }
 
     [Fact]
-    public async Task One_that_does_not_work_changes_nothing_and_one_that_does_is_used()
+    public async Task One_that_does_not_work_changes_nothing_and_one_that_does_is_used_and_can_be_gone_back_from()
     {
         await using var scene = await Scene.CreateAsync(Engine.Apple);
         scene.Emulate("IMAGES", $"codex {Machine.BaseImage}");
@@ -59,5 +59,17 @@ public class CodexUpgradeTests
         var used = await scene.RunAsync(new Call("codex", "upgrade", s_next) { Limit = TimeSpan.FromMinutes(3) });
         used.ExitCode.ShouldBe(0, used.ToString());
         used.Output.ShouldBe($"{s_next}\n");
+        used.Error.ShouldContain($"goes on with Codex {s_now}");
+        await UsesAsync(scene, s_next);
+        var fresh = await scene.RunAsync("run", "--temp", "--cmd", "codex", "--version");
+        fresh.ExitCode.ShouldBe(0, fresh.ToString());
+        fresh.Error.ShouldNotContain("Build it anew");
+        (await scene.RunAsync("run", "--cmd", "true")).Error.ShouldContain($"has Codex {s_now}, and this codexctl uses {s_next}");
+
+        var back = await scene.RunAsync(new Call("codex", "rollback") { Limit = TimeSpan.FromMinutes(3) });
+        back.ExitCode.ShouldBe(0, back.ToString());
+        back.Output.ShouldBe($"{s_now}\n");
+        await UsesAsync(scene, s_now);
+        (await scene.RunAsync("codex", "rollback")).ExitCode.ShouldBe(1);
     }
 }

@@ -153,16 +153,15 @@ public static class CodexCommand
         {
             if (container.Label(ImageLabels.Codex) is { } codex && codex != app.Codex.Release.Version)
             {
-                app.Terminal.Say(
-                    $"{container.Name} goes on with Codex {codex}. To move it, with its sessions: codexctl upgrade {container.Name}"
-                );
+                app.Terminal.Say($"{container.Name} goes on with Codex {codex}. {ImageOffers.Way(engine, container)}");
             }
         }
     }
 
     /// <param name="Chosen">By `codex upgrade`; else it came with codexctl.</param>
     /// <param name="Earlier">What `rollback` goes back to, the newest last; after them the one that codexctl came with.</param>
-    internal sealed record Row(string Version, bool Chosen, string CameWith, string Integrity, IReadOnlyList<string> Earlier);
+    internal sealed record Row(string Version, bool Chosen, string CameWith, string Integrity, IReadOnlyList<string> Earlier)
+        : VersionedJson;
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true)]

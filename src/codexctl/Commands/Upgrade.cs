@@ -57,7 +57,7 @@ public static class Upgrade
         {
             app.Terminal.Say(
                 engine.Capabilities.Images
-                    ? $"{engine.Name} cannot exchange containers here. A new one, without the sessions: codexctl rm, then codexctl run"
+                    ? $"{engine.Name} cannot exchange containers. {ImageOffers.Way(engine, container)}"
                     : $"{container.Name} uses this machine's own system and takes the pinned Codex at its next start; nothing to do."
             );
             return engine.Capabilities.Images ? ExitCodes.Failed : ExitCodes.Ok;

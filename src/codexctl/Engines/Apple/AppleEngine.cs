@@ -58,12 +58,12 @@ public sealed partial class AppleEngine(IProcesses processes, Paths paths, Perso
     public async Task CreateAsync(ContainerSpec spec, CancellationToken cancel = default)
     {
         var links = paths.Container(EngineName, spec.Name).Links;
-        var arguments = AppleArguments.Create(spec, links);
         // `create` would fetch an image that is missing from wherever its name leads.
-        if (await InspectImageAsync(spec.Image, cancel) is null)
-        {
-            throw new ImageMissingException(spec.Image);
-        }
+        var image = await InspectImageAsync(spec.Image, cancel) ?? throw new ImageMissingException(spec.Image);
+        // Elsewhere containers carry their image's labels by themselves. Those of a container win.
+        var inherited = image.Labels.Where(label => label.Key.StartsWith("codexctl.", StringComparison.Ordinal));
+        var labels = spec.Labels.UnionBy(inherited, label => label.Key, StringComparer.Ordinal).ToDictionary(StringComparer.Ordinal);
+        var arguments = AppleArguments.Create(spec with { Labels = labels }, links);
         foreach (var (link, source) in AppleMounts.Links(spec, links))
         {
             Paths.MakePrivate(links);

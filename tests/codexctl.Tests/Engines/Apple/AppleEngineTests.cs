@@ -182,6 +182,30 @@ public sealed class AppleEngineTests : IDisposable
     }
 
     [Fact]
+    public async Task A_container_tells_what_its_image_told_as_elsewhere()
+    {
+        Known()
+            .Expect(
+                "container image inspect codex",
+                """
+                [{"variants": [{"platform": {"architecture": "arm64"}, "config": {"config": {"Labels":
+                    {"codexctl.codex": "0.1.2", "codexctl.image": "not ours to tell", "com.example": "other"}}}}]}]
+                """
+            )
+            .Expect("container create", "codex-app\n");
+        var spec = AppleArgumentsTests.Spec with { Labels = new Dictionary<string, string> { [ContainerLabels.Image] = "codex" } };
+
+        await Engine().CreateAsync(spec);
+
+        var words = _processes.Calls[^1].Arguments;
+        words
+            .Index()
+            .Where(word => word.Item == "--label")
+            .Select(word => words[word.Index + 1])
+            .ShouldBe(["codexctl.codex=0.1.2", "codexctl.image=codex"]);
+    }
+
+    [Fact]
     public async Task A_name_that_was_taken_meanwhile_is_told_apart()
     {
         Known()
