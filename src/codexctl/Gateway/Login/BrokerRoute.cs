@@ -240,7 +240,7 @@ internal sealed class BrokerRoute : IDisposable
             return;
         }
         await context.Response.Body.FlushAsync(cancel);
-        using var splitter = new EventSplitter();
+        var splitter = new EventSplitter();
         int read;
         while ((read = await stream.ReadAsync(splitter.Room(), cancel)) > 0)
         {

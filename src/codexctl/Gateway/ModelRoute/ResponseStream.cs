@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.IO.Pipelines;
 using System.Text;
 using Codexctl.Models;
 using Microsoft.AspNetCore.Http;
@@ -13,8 +12,8 @@ internal sealed class ResponseStream(ModelServer server, NamespaceTools tools, T
     {
         var downstream = context.Response.BodyWriter;
         await downstream.FlushAsync(cancel);
-        using var splitter = new EventSplitter();
-        using var silence = new Silence(time, keepAlive);
+        var splitter = new EventSplitter();
+        using var pieces = new PatientReader(upstream, time, keepAlive);
         var ended = false;
         string? broken = null;
         while (true)
@@ -22,7 +21,13 @@ internal sealed class ResponseStream(ModelServer server, NamespaceTools tools, T
             int read;
             try
             {
-                read = await ReadAsync(upstream, splitter.Room(), downstream, silence, cancel);
+                pieces.Begin(splitter.Room(), cancel);
+                while (!await pieces.CameAsync())
+                {
+                    cancel.ThrowIfCancellationRequested();
+                    await downstream.WriteAsync(ResponseEvents.Ping, cancel);
+                }
+                read = pieces.End();
             }
             catch (Exception error) when (error is IOException or HttpRequestException && !cancel.IsCancellationRequested)
             {
@@ -87,77 +92,11 @@ internal sealed class ResponseStream(ModelServer server, NamespaceTools tools, T
         }
     }
 
-    private static async ValueTask<int> ReadAsync(
-        Stream upstream,
-        Memory<byte> room,
-        PipeWriter downstream,
-        Silence silence,
-        CancellationToken cancel
-    )
-    {
-        var reading = upstream.ReadAsync(room, cancel).AsTask();
-        while (!reading.IsCompleted && await Task.WhenAny(reading, silence.Watch) != reading)
-        {
-            cancel.ThrowIfCancellationRequested();
-            if (silence.IsLong())
-            {
-                await downstream.WriteAsync(ResponseEvents.Ping, cancel);
-            }
-        }
-        var read = await reading;
-        silence.Ended();
-        return read;
-    }
-
     private static async Task FailAsync(HttpContext context, CallRecord call, string message, CancellationToken cancel)
     {
         call.Error = message;
         var bytes = Encoding.UTF8.GetBytes(ResponseEvents.Failed(message));
         call.Answer(context, bytes);
         await context.Response.BodyWriter.WriteAsync(bytes, cancel);
-    }
-
-    /// <summary>
-    /// Notices that nothing came for long. One timer for many pieces: a stream has fifty a second, and a timer and a cancellation for
-    /// each of them would cost more than the piece itself.
-    /// </summary>
-    private sealed class Silence : IDisposable
-    {
-        private readonly CancellationTokenSource _end = new();
-        private readonly TimeProvider _time;
-        private readonly TimeSpan _limit;
-        private long _since;
-
-        public Silence(TimeProvider time, TimeSpan limit)
-        {
-            (_time, _limit, _since) = (time, limit, time.GetTimestamp());
-            Watch = Task.Delay(limit, time, _end.Token);
-        }
-
-        /// <summary>Ends when it is worth to look.</summary>
-        public Task Watch { get; private set; }
-
-        /// <summary>Something came.</summary>
-        public void Ended() => _since = _time.GetTimestamp();
-
-        /// <summary>Asked when the watch has ended, which begins anew.</summary>
-        public bool IsLong()
-        {
-            var left = _limit - _time.GetElapsedTime(_since);
-            var isLong = left <= TimeSpan.Zero;
-            if (isLong)
-            {
-                Ended();
-                left = _limit;
-            }
-            Watch = Task.Delay(left, _time, _end.Token);
-            return isLong;
-        }
-
-        public void Dispose()
-        {
-            _end.Cancel();
-            _end.Dispose();
-        }
     }
 }

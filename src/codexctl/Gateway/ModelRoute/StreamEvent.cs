@@ -95,7 +95,7 @@ internal readonly record struct StreamEvent(
     public static ReadOnlyMemory<byte> Data(ReadOnlySpan<byte> one)
     {
         var data = new MemoryStream();
-        foreach (var part in one.Split((byte)'\n'))
+        foreach (var part in one.SplitAny("\r\n"u8))
         {
             var line = one[part];
             if (line.StartsWith("data:"u8))
