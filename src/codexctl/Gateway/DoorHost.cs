@@ -159,9 +159,8 @@ internal sealed class DoorHost(RequestDelegate model, EgressProxy egress, TimePr
     {
         var input = connection.Transport.Input;
         var kind = Sniff.NeedMore;
-        using (var limit = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token))
+        using (var limit = new TimeLimit(_firstLineLimit, clock, _stopping.Token))
         {
-            limit.CancelAfter(_firstLineLimit);
             while (kind == Sniff.NeedMore)
             {
                 System.IO.Pipelines.ReadResult read;

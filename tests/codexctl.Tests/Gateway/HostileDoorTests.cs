@@ -5,7 +5,10 @@ using Codexctl.Gateway.Egress;
 using Codexctl.Gateway.ModelRoute;
 using Codexctl.Models;
 using Codexctl.ModelServers;
+using Codexctl.Policy;
 using Codexctl.Tests.Gateway.Egress;
+using Codexctl.Tests.Gateway.Proxy;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Codexctl.Tests.Gateway;
 
@@ -55,10 +58,12 @@ public sealed class HostileDoorTests : IAsyncLifetime
         Directory.Delete(_folder, recursive: true);
     }
 
-    private async Task<Socket> ConnectAsync()
+    private Task<Socket> ConnectAsync() => ConnectAsync(Door);
+
+    private static async Task<Socket> ConnectAsync(string door)
     {
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        await socket.ConnectAsync(new UnixDomainSocketEndPoint(Door));
+        await socket.ConnectAsync(new UnixDomainSocketEndPoint(door));
         return socket;
     }
 
@@ -259,5 +264,39 @@ public sealed class HostileDoorTests : IAsyncLifetime
             answer = await AskAsync("CONNECT evil.org:443 HTTP/1.1\r\n\r\n");
         } while (!answer.StartsWith("HTTP/1.1 403 ", StringComparison.Ordinal));
         await DoorIsFineAsync();
+    }
+
+    [Fact]
+    public async Task Who_opens_a_connection_and_says_no_first_line_loses_it()
+    {
+        var time = new FakeTimeProvider();
+        await using var door = new DoorHost(
+            _model.HandleAsync,
+            new EgressProxy(() => AllowList.Empty, _sink, time, new FakeNetwork()),
+            time
+        );
+        var path = Path.Combine(_folder, "slow.sock");
+        await door.StartAsync(path);
+        using var silent = await ConnectAsync(path);
+        using var slow = await ConnectAsync(path);
+        await slow.SendAsync("CONN"u8.ToArray());
+        using var proper = await ConnectAsync(path);
+        await proper.SendAsync("GET /codexctl/ping HTTP/1.1\r\nHost: x\r\n\r\n"u8.ToArray());
+        (await RelayHost.ReadUntilAsync(proper, "pong")).ShouldStartWith("HTTP/1.1 200 ");
+
+        foreach (var socket in (Socket[])[silent, slow])
+        {
+            var end = RelayHost.ReadToEndAsync(socket);
+            while (!end.IsCompleted)
+            {
+                time.Advance(TimeSpan.FromSeconds(31));
+                await Task.Delay(10);
+            }
+            (await end).ShouldBeOneOf("", "(reset)");
+        }
+
+        await proper.SendAsync("GET /codexctl/ping HTTP/1.1\r\nHost: x\r\n\r\n"u8.ToArray());
+        (await RelayHost.ReadUntilAsync(proper, "pong")).ShouldStartWith("HTTP/1.1 200 ");
+        await door.StopAsync();
     }
 }

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using System.Text;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Codexctl.Tests.Gateway.Proxy;
 
@@ -108,6 +109,27 @@ public sealed class HttpRelayTests
         }
 
         await left.Task.WaitAsync(TimeSpan.FromSeconds(10));
+    }
+
+    [Theory]
+    [InlineData("GET / HTTP/1.1\r\nHost: loc", "HTTP/1.1 408 ")]
+    [InlineData("", "")]
+    public async Task A_client_that_dawdles_is_not_waited_for_for_ever(string begun, string answer)
+    {
+        var time = new FakeTimeProvider();
+        await using var host = RelayHost.Start(_ => throw new InvalidOperationException("the server is not asked"), time: time);
+        using var client = await host.ConnectAsync();
+        await RelayHost.SayAsync(client, begun);
+
+        var end = RelayHost.ReadToEndAsync(client);
+        while (!end.IsCompleted)
+        {
+            time.Advance(TimeSpan.FromMinutes(2));
+            await Task.Delay(10);
+        }
+
+        (await end).ShouldStartWith(answer);
+        host.Connections.ShouldBe(0);
     }
 
     [Fact]

@@ -28,11 +28,11 @@ internal sealed class RelayHost : IAsyncDisposable, IExchangeSink
 
     /// <param name="serve">One connection of the server's.</param>
     /// <param name="sink">Gets what happened; null for <see cref="Calls"/>.</param>
-    public static RelayHost Start(Func<Socket, Task> serve, IExchangeSink? sink = null)
+    public static RelayHost Start(Func<Socket, Task> serve, IExchangeSink? sink = null, TimeProvider? time = null)
     {
         var host = new RelayHost();
         var port = ((IPEndPoint)host._server.LocalEndpoint).Port;
-        var relay = new HttpRelay(new Uri($"http://127.0.0.1:{port}"), new HostRule([]), sink ?? host, TimeProvider.System);
+        var relay = new HttpRelay(new Uri($"http://127.0.0.1:{port}"), new HostRule([]), sink ?? host, time ?? TimeProvider.System);
         _ = host.AcceptAsync(host._server, serve, count: true);
         _ = host.AcceptAsync(host._front, socket => relay.ServeAsync(socket, host._end.Token), count: false);
         return host;
