@@ -1,5 +1,6 @@
 using System.CommandLine;
-using System.Text.Json.Nodes;
+using System.Text.Json;
+using System.Text.Json.Serialization;
 using Codexctl.Auth;
 using Codexctl.Engines;
 using Codexctl.Models;
@@ -152,18 +153,17 @@ public static class Auth
         };
         if (json)
         {
-            var report = new JsonObject
-            {
-                ["signedIn"] = kind != "none",
-                ["kind"] = kind,
-                ["store"] = vault.Store.Name,
-                ["email"] = token?.Email,
-                ["plan"] = token?.Plan,
-                ["lastRefresh"] = login?.LastRefresh?.UtcDateTime.ToString("O"),
-                ["accessTokenEnds"] = ends?.UtcDateTime.ToString("O"),
-                ["mode"] = app.LoginMode(broker: false).Word(),
-            };
-            app.Terminal.WriteLine(report.ToJsonString());
+            var report = new AuthStatus(
+                kind != "none",
+                kind,
+                vault.Store.Name,
+                token?.Email,
+                token?.Plan,
+                login?.LastRefresh?.UtcDateTime,
+                ends?.UtcDateTime,
+                app.LoginMode(broker: false).Word()
+            );
+            app.Terminal.WriteLine(JsonSerializer.Serialize(report, AuthStatusJson.Default.AuthStatus));
         }
         else if (kind == "none")
         {
@@ -231,3 +231,21 @@ public static class Auth
             : throw new UserError($"'{url}' is no address.", null, "For example: --issuer https://auth.example.com", ExitCodes.Usage);
     }
 }
+
+/// <param name="Kind">chatgpt, apikey or none.</param>
+/// <param name="AccessTokenEnds">Null where that is not known.</param>
+/// <param name="Mode">How a run gives the login to its box.</param>
+public sealed record AuthStatus(
+    bool SignedIn,
+    string Kind,
+    string Store,
+    string? Email,
+    string? Plan,
+    DateTime? LastRefresh,
+    DateTime? AccessTokenEnds,
+    string Mode
+) : VersionedJson;
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true)]
+[JsonSerializable(typeof(AuthStatus))]
+internal sealed partial class AuthStatusJson : JsonSerializerContext;

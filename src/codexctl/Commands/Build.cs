@@ -168,7 +168,8 @@ public static class Build
     /// <param name="Result">built, skipped or failed.</param>
     /// <param name="Seconds">How long it took, to a tenth.</param>
     /// <param name="Snapshot">The tag with the time.</param>
-    public sealed record Row(string Name, string Result, string? Why, string? Base, double? Seconds, string? Snapshot, string? Log);
+    public sealed record Row(string Name, string Result, string? Why, string? Base, double? Seconds, string? Snapshot, string? Log)
+        : VersionedJson;
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true)]

@@ -38,7 +38,7 @@ public static class Config
             if (parsed.GetValue(json))
             {
                 app.Terminal.WriteLine(
-                    JsonSerializer.Serialize(new ConfigList(1, [.. settings.Select(ConfigRow.From)]), ConfigJson.Default.ConfigList)
+                    JsonSerializer.Serialize(new ConfigList([.. settings.Select(ConfigRow.From)]), ConfigJson.Default.ConfigList)
                 );
                 return;
             }
@@ -261,8 +261,7 @@ public static class Config
     private static UserError Usage(string what, string? mend) => new(what, null, mend, ExitCodes.Usage);
 }
 
-/// <param name="Schema">1; another number when a field changes its meaning.</param>
-public sealed record ConfigList(int Schema, IReadOnlyList<ConfigRow> Settings);
+public sealed record ConfigList(IReadOnlyList<ConfigRow> Settings) : VersionedJson;
 
 /// <param name="Value">A text, a number, true or false, or a list of texts; null when nothing is set and there is no default.</param>
 /// <param name="Origin">default, user, project or environment.</param>

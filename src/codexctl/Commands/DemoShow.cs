@@ -31,7 +31,7 @@ public sealed record DemoReport(
     IReadOnlyList<string> Problems,
     double Seconds,
     Receipt Receipt
-);
+) : VersionedJson;
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true)]
 [JsonSerializable(typeof(DemoReport))]

@@ -180,13 +180,11 @@ internal sealed class DoctorShow(App app, string? engineName)
     }
 }
 
-/// <param name="Schema">1; another number when a field changes its meaning.</param>
 /// <param name="Ok">No problem is left; warnings may be.</param>
-public sealed record DoctorReport(int Schema, bool Ok, IReadOnlyList<DoctorRow> Findings)
+public sealed record DoctorReport(bool Ok, IReadOnlyList<DoctorRow> Findings) : VersionedJson
 {
     internal static DoctorReport From(IReadOnlyList<Finding> findings) =>
         new(
-            1,
             findings.All(finding => finding.Level != Level.Problem || finding.Fixed),
             [
                 .. findings.Select(finding => new DoctorRow(

@@ -164,7 +164,7 @@ public static class ImagesCommand
         string? Base,
         string State,
         IReadOnlyList<string> UsedBy
-    )
+    ) : VersionedJson
     {
         internal static Row From(App app, StockedImage image) =>
             new(

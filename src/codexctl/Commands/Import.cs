@@ -87,7 +87,7 @@ public static class Import
         var failed = rows.Any(row => row.Problem is not null);
         if (json)
         {
-            var report = new ImportReport(1, apply, rows, search.Problems);
+            var report = new ImportReport(apply, rows, search.Problems);
             app.Terminal.WriteLine(JsonSerializer.Serialize(report, ImportJson.Default.ImportReport));
         }
         foreach (var problem in search.Problems)
@@ -127,10 +127,9 @@ public static class Import
     }
 }
 
-/// <param name="Schema">1; another number when a field changes its meaning.</param>
 /// <param name="Applied">False when it was only shown.</param>
 /// <param name="Problems">What could not be looked at.</param>
-public sealed record ImportReport(int Schema, bool Applied, IReadOnlyList<ImportRow> Items, IReadOnlyList<string> Problems);
+public sealed record ImportReport(bool Applied, IReadOnlyList<ImportRow> Items, IReadOnlyList<string> Problems) : VersionedJson;
 
 /// <summary>One thing that was found.</summary>
 /// <param name="Kind">container, image, login or setting.</param>

@@ -51,7 +51,7 @@ public static class Ls
     }
 
     /// <param name="Workdir">Null for containers of other programs.</param>
-    public sealed record Row(string Name, string State, string Image, string? Mode, string? Network, string? Workdir)
+    public sealed record Row(string Name, string State, string Image, string? Mode, string? Network, string? Workdir) : VersionedJson
     {
         public static Row From(ContainerInfo container) =>
             new(

@@ -113,7 +113,7 @@ public static class ModelsCommand
             .ToList();
         if (json)
         {
-            var list = new ModelList(1, new ServerRow(choice.Server, server.Kind.Word(), server.Display, server.Version), rows, answering);
+            var list = new ModelList(new ServerRow(choice.Server, server.Kind.Word(), server.Display, server.Version), rows, answering);
             app.Terminal.WriteLine(JsonSerializer.Serialize(list, ModelsJson.Default.ModelList));
             return ExitCodes.Ok;
         }
@@ -194,9 +194,8 @@ public static class ModelsCommand
             : name;
 }
 
-/// <param name="Schema">1; another number when a field changes its meaning.</param>
 /// <param name="Others">Other servers that answer.</param>
-public sealed record ModelList(int Schema, ServerRow Server, IReadOnlyList<ModelRow> Models, IReadOnlyList<ServerRow> Others);
+public sealed record ModelList(ServerRow Server, IReadOnlyList<ModelRow> Models, IReadOnlyList<ServerRow> Others) : VersionedJson;
 
 /// <param name="Name">In the settings; null for an address that was given as such.</param>
 public sealed record ServerRow(string? Name, string Kind, string Url, string? Version);

@@ -153,7 +153,7 @@ public static class ReceiptCommand
     }
 
     /// <summary>A receipt and whose it is.</summary>
-    public sealed record ReceiptRow(string Engine, string Container, long? Number, Receipt Receipt)
+    public sealed record ReceiptRow(string Engine, string Container, long? Number, Receipt Receipt) : VersionedJson
     {
         public static ReceiptRow From(FoundReceipt found) => new(found.Engine, found.Container, found.Number, found.Receipt);
     }
@@ -165,7 +165,7 @@ public static class ReceiptCommand
         bool Ok,
         IReadOnlyList<string> Problems,
         int RecordsRemoved
-    );
+    ) : VersionedJson;
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true)]

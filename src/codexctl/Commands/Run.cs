@@ -164,6 +164,11 @@ public static class Run
         if (app.Settings.Receipt || !result.Receipt.Complete || result.Receipt.CutPrompts > 0)
         {
             app.Terminal.Talk(VisibleText.Line(result.Receipt.Line()) + "\n");
+            if (result.Receipt.HostsRefused.Count > 0)
+            {
+                // Many programs show only the status of a refusal, not its words.
+                app.Terminal.Talk("codexctl: --allow HOST lets a host in; why each was refused: codexctl log\n");
+            }
         }
         return result.ExitCode;
     }

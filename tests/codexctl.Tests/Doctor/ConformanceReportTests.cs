@@ -8,7 +8,6 @@ public class ConformanceReportTests
     public void What_is_broken_stands_first_and_no_cell_breaks_the_table()
     {
         var report = new ConformanceReport(
-            1,
             "1.0.0",
             "apple",
             "container CLI version 1.2.2",

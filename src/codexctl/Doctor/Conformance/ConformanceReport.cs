@@ -21,21 +21,17 @@ public enum Verdict
 public sealed record PromiseResult(string Group, string Id, string Promise, Verdict Verdict, string? Detail, double Seconds);
 
 /// <summary>One engine against all promises; `doctor --conformance --json` prints it.</summary>
-/// <param name="Schema">Grows when a field changes its meaning.</param>
 /// <param name="EngineVersion">As the engine's own client says it.</param>
 /// <param name="Ok">No promise is broken.</param>
 public sealed record ConformanceReport(
-    int Schema,
     string Codexctl,
     string Engine,
     string EngineVersion,
     string System,
     bool Ok,
     IReadOnlyList<PromiseResult> Results
-)
+) : VersionedJson
 {
-    public const int CurrentSchema = 1;
-
     /// <summary>How a box looks from inside, in short: what nobody could measure who has not got this machine. Empty when no box could be made.</summary>
     public IReadOnlyList<string> Seen { get; init; } = [];
 

@@ -35,7 +35,6 @@ internal sealed class ConformanceRun(IContainerEngine engine, TrialOptions optio
             seen = only.Count == 0 ? await LookAsync(trial) : [];
         }
         return new ConformanceReport(
-            ConformanceReport.CurrentSchema,
             version,
             engine.Name,
             await EngineVersion.TellAsync(options.Processes, engine.Name, cancel),

@@ -81,7 +81,7 @@ public sealed record ConversationItem(
     string? Name = null,
     string? CallId = null,
     CallNumbers? Numbers = null
-);
+) : VersionedJson;
 
 /// <summary>The numbers of one call. Times in milliseconds; what is not known is left out.</summary>
 public sealed record CallNumbers(

@@ -20,7 +20,7 @@ public sealed record ModelStats(
     double? TokensPerSecond,
     double? ContextUsed,
     bool Complete
-);
+) : VersionedJson;
 
 /// <summary>Counts records, by session and model.</summary>
 public static class SessionStats

@@ -17,7 +17,7 @@ public sealed record WebSession(
     DateTimeOffset? Started,
     bool Live,
     bool Complete
-)
+) : VersionedJson
 {
     public static WebSession From(LoggedSession session) =>
         new(session.Id, session.Engine, session.Container, session.Workdir, session.Started, session.IsLive, session.Record.Ended);

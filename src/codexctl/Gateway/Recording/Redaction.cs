@@ -29,12 +29,10 @@ public static partial class Redaction
         rest = UserInfo().Replace(rest, $"://{Mask}@");
         rest = Queries().Replace(rest, $"?{Mask}");
         rest = Bearers().Replace(rest, $"${{scheme}} {Mask}");
-        return Secrets.Hide(Tokens().Replace(rest, Hide));
+        return Secrets.Hide(rest);
     }
 
     internal static bool IsKnownToken(string text) => KnownToken().IsMatch(text);
-
-    private static string Hide(Match match) => LooksRandom(match.Value) ? Mask : match.Value;
 
     // The known beginnings are tokens whatever follows. Of other long runs, words have no digits and numbers no letters.
     internal static bool LooksRandom(string run) =>
