@@ -44,6 +44,7 @@ public class PlainImageTests
 
         terminal.Press("C-d");
         terminal.WaitFor("codex resume", 30);
+        terminal.WaitForShell("echo \"sh\"\"ell\"", "shell");
 
         // `start -i` begins anew in the same container.
         terminal.Type($"clear; docker start -ai {name}");

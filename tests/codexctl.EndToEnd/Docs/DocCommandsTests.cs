@@ -83,6 +83,13 @@ public sealed class DocScreensTests(DocScene machine) : IClassFixture<DocScene>
         using var terminal = online.Scene.OpenTerminal(folder: folder);
 
         var run = terminal.Begin(line);
+        if (line.EndsWith("-- resume", StringComparison.Ordinal))
+        {
+            // Codex's list of sessions, which is empty in a new folder: Esc begins one.
+            terminal.WaitFor("Resume a previous session", seconds: 60);
+            terminal.WaitForQuiet();
+            terminal.Press("Escape");
+        }
         terminal.WaitFor("Ask Codex to do anything", seconds: 60);
         terminal.Ask("/quit");
 

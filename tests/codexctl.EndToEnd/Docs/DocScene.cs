@@ -81,6 +81,9 @@ public sealed class DocScene : IAsyncLifetime
         await File.WriteAllTextAsync(Path.Combine(folder, "mine.config.toml"), "model_provider = \"codexctl\"\n");
         await File.WriteAllTextAsync(Path.Combine(folder, "key.txt"), online.OpenAi.ApiKey + "\n");
         await File.WriteAllTextAsync(Path.Combine(folder, ".codexctl.toml"), "receipt = true\n");
+        // What the pages mount.
+        Directory.CreateDirectory(Path.Combine(scene.Home, "data"));
+        Directory.CreateDirectory(Path.Combine(folder, "..", "shared"));
         if (line == "git diff" || line.Contains("docs/commands.md", StringComparison.Ordinal))
         {
             Machine.Run("git", "init", "-q", folder).ExitCode.ShouldBe(0);
