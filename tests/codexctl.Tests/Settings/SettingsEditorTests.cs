@@ -37,6 +37,14 @@ public class SettingsEditorTests
     public void A_value_in_a_table_too(string before, string after) => Set(before, "model.name", SettingValue.Of("m")).ShouldBe(after);
 
     [Theory]
+    [InlineData("servers = { box = { url = \"http://x\" } }\n", "servers = { box = { url = \"http://x\", kind = \"vllm\" } }\n")]
+    [InlineData("[servers]\nbox = { url = \"http://x\" } # c\n", "[servers]\nbox = { url = \"http://x\", kind = \"vllm\" } # c\n")]
+    [InlineData("servers.box = {}\n", "servers.box = { kind = \"vllm\" }\n")]
+    [InlineData("servers = { other = { url = \"http://x\" } }\n", "servers = { other = { url = \"http://x\" }, box.kind = \"vllm\" }\n")]
+    public void And_in_tables_within_a_line(string before, string after) =>
+        Set(before, "servers.box.kind", SettingValue.Of("vllm")).ShouldBe(after);
+
+    [Theory]
     [InlineData("", "allow = [\"npm\"]\n")]
     [InlineData("allow = []\n", "allow = [\"npm\"]\n")]
     [InlineData("allow = [\"a.org\"] # c\n", "allow = [\"a.org\", \"npm\"] # c\n")]
