@@ -28,6 +28,10 @@ public static class DocExceptions
         (@"^ln -s ", "is of the reader's own folders"),
         (@"^dotnet csharpier format \.$", "changes the sources; ./test checks the format"),
         (@"^packaging/make\b", "PackageTests runs it for this machine; other platforms need their linkers (docs/contributing.md)"),
+        (
+            @"^(mmdebstrap|SYSROOT=~/arm64 packaging/make|qemu-aarch64-static) ",
+            "makes and tries the program of another processor, for minutes"
+        ),
         (@"^bench/run\b", "measures for minutes"),
         (@"^socat TCP-LISTEN:11434,fork,bind=192\.168\.64\.1 ", "that address exists on a Mac only"),
         (@"^OLLAMA_HOST=192\.168\.64\.1 ", "that address exists on a Mac only"),
