@@ -191,6 +191,14 @@ public static class Proxy
 
         public bool WantsBodies => file is { WantsBodies: true } || shown is { WantsBodies: true };
 
+        public async ValueTask ReadyAsync(CancellationToken cancel)
+        {
+            foreach (var recorder in (Recorder?[])[file, shown])
+            {
+                await (recorder?.ReadyAsync(cancel) ?? default);
+            }
+        }
+
         public void Add(Exchange exchange)
         {
             file?.Add(exchange);

@@ -62,7 +62,15 @@ internal sealed class GatewayParts : IAsyncDisposable
         }
         DoorHost? door = null;
         var egress = new EgressProxy(() => door!.AllowList, sinks, clock, new SystemNetwork(), HostProxy(environment));
-        Door = door = new DoorHost(model, egress, clock);
+        Door = door = new DoorHost(
+            async context =>
+            {
+                await sinks.ReadyAsync(context.RequestAborted);
+                await model(context);
+            },
+            egress,
+            clock
+        );
         Door.Allow(order.Allow);
         if (mode is LoginMode.AccessOnly or LoginMode.Full)
         {
@@ -143,6 +151,14 @@ internal sealed class GatewayParts : IAsyncDisposable
     private sealed class Sinks(params IExchangeSink[] sinks) : IExchangeSink
     {
         public bool WantsBodies => sinks.Any(sink => sink.WantsBodies);
+
+        public async ValueTask ReadyAsync(CancellationToken cancel)
+        {
+            foreach (var sink in sinks)
+            {
+                await sink.ReadyAsync(cancel);
+            }
+        }
 
         public void Add(Exchange exchange)
         {

@@ -45,7 +45,9 @@ public sealed class EgressProxy(
         Exception? end = null;
         try
         {
-            if (Interlocked.Increment(ref _open) > _limits.Connections)
+            var open = Interlocked.Increment(ref _open);
+            await sink.ReadyAsync(stop.Token);
+            if (open > _limits.Connections)
             {
                 throw new EgressFailure(
                     503,

@@ -32,6 +32,7 @@ internal sealed class HttpRelay(Uri target, HostRule hosts, IExchangeSink sink, 
         {
             while (await ReadHeadAsync(client, cancel) is { } head)
             {
+                await sink.ReadyAsync(cancel);
                 var call = new RelayCall(time, head, sink);
                 try
                 {

@@ -52,7 +52,7 @@ public static class ProxyRun
         using var model = new LazyModelRoute(settings.Target, authorization: null, kind: null, sink, clock);
         await using var server = new ProxyServer(
             new HttpRelay(settings.Target, hosts, sink, clock),
-            Guarded(hosts, settings.LocalOnly ? model.HandleAsync : forwarded.HandleAsync),
+            Guarded(hosts, sink, settings.LocalOnly ? model.HandleAsync : forwarded.HandleAsync),
             settings.LocalOnly
         );
         var listeners = settings.Listen.Select(one => new StandingListener(one, clock, say, server.Accept)).ToList();
@@ -91,9 +91,10 @@ public static class ProxyRun
         }
     }
 
-    private static RequestDelegate Guarded(HostRule hosts, RequestDelegate next) =>
+    private static RequestDelegate Guarded(HostRule hosts, IExchangeSink sink, RequestDelegate next) =>
         async context =>
         {
+            await sink.ReadyAsync(context.RequestAborted);
             if (hosts.Refuse(context.Request.Host.Value) is not { } refusal)
             {
                 await next(context);

@@ -127,5 +127,11 @@ public interface IExchangeSink
     /// <summary>Whether <see cref="CallBytes"/> are wanted; asked once a request.</summary>
     bool WantsBodies => false;
 
+    /// <summary>
+    /// Asked before a request is served: waits while there is no room for what it will add, but not for long. So a box cannot end the recording by
+    /// asking faster than can be written.
+    /// </summary>
+    ValueTask ReadyAsync(CancellationToken cancel) => default;
+
     void Add(Exchange exchange);
 }

@@ -15,6 +15,17 @@ public sealed class Recorder : IExchangeSink, IAsyncDisposable
     /// <summary>Exchanges that may wait for the disk.</summary>
     private const int Waiting = 16 * 1024;
 
+    /// <summary>Of these, pieces of bodies may take half, so that they never push out what happened.</summary>
+    internal const int WaitingBodies = Waiting / 2;
+
+    /// <summary>Beyond which new requests wait. The rest is for those that are served already: a few exchanges each.</summary>
+    internal const int Busy = Waiting / 4 * 3;
+
+    /// <summary>A disk that hangs must not hang the traffic.</summary>
+    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(5);
+
+    private static readonly TimeSpan _pause = TimeSpan.FromMilliseconds(5);
+
     /// <summary>Bytes of bodies that may wait for it.</summary>
     private const long WaitingBytes = 64L << 20;
 
@@ -159,6 +170,8 @@ public sealed class Recorder : IExchangeSink, IAsyncDisposable
         }
     }
 
+    public ValueTask ReadyAsync(CancellationToken cancel) => Failed || _channel.Reader.Count < Busy ? default : new(WaitAsync(cancel));
+
     public void Add(Exchange exchange)
     {
         if (Failed)
@@ -198,6 +211,15 @@ public sealed class Recorder : IExchangeSink, IAsyncDisposable
         await _writer;
     }
 
+    private async Task WaitAsync(CancellationToken cancel)
+    {
+        var begin = _time.GetTimestamp();
+        while (!Failed && _channel.Reader.Count >= Busy && _time.GetElapsedTime(begin) < _patience)
+        {
+            await Task.Delay(_pause, _time, cancel);
+        }
+    }
+
     private void Put(Exchange exchange)
     {
         if (!_channel.Writer.TryWrite(exchange) && !_writer.IsCompleted)
@@ -215,7 +237,8 @@ public sealed class Recorder : IExchangeSink, IAsyncDisposable
         }
         var why =
             bytes.IsRequest && bytes.Bytes.Length > LongestBody ? TooLong
-            : Interlocked.Add(ref _waitingBytes, bytes.Bytes.Length) > WaitingBytes ? "the disk was too slow"
+            : Interlocked.Add(ref _waitingBytes, bytes.Bytes.Length) > WaitingBytes || _channel.Reader.Count >= WaitingBodies
+                ? "the disk was too slow"
             : null;
         if (why is null && _channel.Writer.TryWrite(bytes))
         {

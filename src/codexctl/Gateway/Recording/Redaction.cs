@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.RegularExpressions;
 
 namespace Codexctl.Gateway.Recording;
@@ -14,6 +15,9 @@ public static partial class Redaction
 
     private const RegexOptions Options = RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture;
 
+    // Names of models, methods and paths come again and again. None that had anything to hide.
+    private static readonly ConcurrentDictionary<string, bool> _harmless = new(StringComparer.Ordinal);
+
     /// <summary>The path of a request target: without query and fragment, without anything that looks like a token.</summary>
     public static string Path(string target)
     {
@@ -23,6 +27,24 @@ public static partial class Redaction
 
     /// <summary>Any text: names of hosts and models, errors. User names and passwords in addresses and query strings go too.</summary>
     public static string Text(string text)
+    {
+        if (_harmless.ContainsKey(text))
+        {
+            return text;
+        }
+        var clean = Clean(text);
+        if (clean == text && text.Length <= 128)
+        {
+            if (_harmless.Count >= 256)
+            {
+                _harmless.Clear();
+            }
+            _harmless.TryAdd(text, true);
+        }
+        return clean;
+    }
+
+    private static string Clean(string text)
     {
         // Bounds the time that the expressions below can take, whatever a box makes up.
         var rest = text.Length > Longest ? text[..Longest] : text;

@@ -245,6 +245,26 @@ public sealed class BodyRecordingTests : IDisposable
         Encoding.UTF8.GetString(disk.ToArray()).ShouldContain("\"t\":\"cut\"");
     }
 
+    [Fact]
+    public async Task Small_pieces_without_number_leave_room_for_what_happens()
+    {
+        var disk = new SlowDisk();
+        var recorder = new Recorder(disk, TimeProvider.System, bodies: true);
+        for (var i = 0; i < 100_000; i++)
+        {
+            recorder.Add(new CallBytes(Records.At, 7, TimeSpan.Zero, IsRequest: false, "data: x\n\n"u8.ToArray()) { Path = "/x" });
+        }
+        await recorder.ReadyAsync(TestContext.Current.CancellationToken);
+        for (var i = 0; i < 4000; i++)
+        {
+            recorder.Add(new ModelCall(Records.At, "POST", "/x", "turn", "m", 200, 1, 1, null, TimeSpan.Zero, null) { Id = 7 });
+        }
+        recorder.Failed.ShouldBeFalse();
+        disk.GoOn.SetResult();
+        await recorder.DisposeAsync();
+        Encoding.UTF8.GetString(disk.ToArray()).Split("\"t\":\"model\"").Length.ShouldBe(4001);
+    }
+
     private static string Message(string path, string piece)
     {
         var text = JsonValue.Create(piece).ToJsonString();

@@ -125,6 +125,52 @@ public sealed class RecorderTests : IDisposable
     }
 
     [Fact]
+    public async Task Whoever_asks_faster_than_can_be_written_waits_and_nothing_is_lost()
+    {
+        var disk = new HangingDisk();
+        await using var recorder = new Recorder(disk, TimeProvider.System);
+        var asked = 0;
+        var ready = Task.CompletedTask;
+        for (; ready.IsCompleted; asked++)
+        {
+            recorder.Add(Npm);
+            ready = recorder.ReadyAsync(TestContext.Current.CancellationToken).AsTask();
+        }
+        asked.ShouldBeGreaterThan(10_000);
+        disk.GoOn.SetResult();
+        await ready;
+        recorder.Failed.ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task A_disk_that_hangs_holds_a_request_up_for_some_seconds_only()
+    {
+        var time = new FakeTimeProvider(At);
+        var disk = new HangingDisk();
+        var recorder = new Recorder(disk, time);
+        // The disk takes its first piece, then nothing more.
+        recorder.Add(Npm);
+        await disk.Hangs.Task;
+        Task ready;
+        do
+        {
+            recorder.Add(Npm);
+            ready = recorder.ReadyAsync(TestContext.Current.CancellationToken).AsTask();
+        } while (ready.IsCompleted);
+
+        for (var i = 0; i < 1000 && !ready.IsCompleted; i++)
+        {
+            time.Advance(TimeSpan.FromMilliseconds(100));
+            await Task.Delay(1);
+        }
+
+        ready.IsCompletedSuccessfully.ShouldBeTrue();
+        time.GetUtcNow().ShouldBeGreaterThan(At + TimeSpan.FromSeconds(4));
+        disk.GoOn.SetResult();
+        await recorder.DisposeAsync();
+    }
+
+    [Fact]
     public async Task The_file_has_a_largest_size()
     {
         using var output = new MemoryStream();
@@ -180,7 +226,12 @@ public sealed class RecorderTests : IDisposable
     {
         public TaskCompletionSource GoOn { get; } = new();
 
-        public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
+        public TaskCompletionSource Hangs { get; } = new();
+
+        public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            Hangs.TrySetResult();
             await GoOn.Task;
+        }
     }
 }
