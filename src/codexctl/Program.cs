@@ -19,7 +19,7 @@ var talk = new TalkOptions(line.Parsed, terminal, TimeProvider.System);
 var app = new App(environment, terminal, talk.Watch(new ProcessRunner(environment)), TimeProvider.System, line);
 try
 {
-    var parsed = Root.Create(app).Parse([.. app.Line.Parsed]);
+    var parsed = Root.Create(app, app.Line.Parsed).Parse([.. app.Line.Parsed]);
     if (parsed.Errors.Count > 0)
     {
         var wrong = Root.Wrong(parsed);

@@ -8,41 +8,58 @@ namespace Codexctl.Commands;
 /// <summary>The command tree: the words a person can type.</summary>
 public static class Root
 {
-    public static RootCommand Create(App app)
+    private static readonly (string Name, Func<App, Command> Make)[] _commands =
+    [
+        ("run", Run.Create),
+        ("exec", app => Exec.Create(app, "exec", root: false)),
+        ("su-exec", app => Exec.Create(app, "su-exec", root: true)),
+        ("start", Lifecycle.CreateStart),
+        ("stop", Lifecycle.CreateStop),
+        ("restart", Lifecycle.CreateRestart),
+        ("rm", Lifecycle.CreateRm),
+        ("ls", Ls.Create),
+        ("build", Build.Create),
+        ("auth", Auth.Create),
+        ("keychain", KeychainCommand.Create),
+        ("images", ImagesCommand.Create),
+        ("codex", CodexCommand.Create),
+        ("upgrade", Upgrade.Create),
+        ("demo", Demo.Create),
+        ("log", Log.Create),
+        ("receipt", ReceiptCommand.Create),
+        ("stats", Stats.Create),
+        ("models", ModelsCommand.Create),
+        ("allow", app => Allow.Create(app, deny: false)),
+        ("deny", app => Allow.Create(app, deny: true)),
+        ("proxy", Proxy.Create),
+        ("completion", Completion.Create),
+        ("reference", app => Reference.Create(app, () => Create(app))),
+        ("config", Config.Create),
+        ("trust", Trust.Create),
+        ("import", Import.Create),
+        ("doctor", Doctor.Create),
+        ("uninstall", Uninstall.Create),
+        ("gateway", GatewayCommand.Create),
+    ];
+
+    public static RootCommand Create(App app) => Create(app, _commands);
+
+    /// <summary>As much of the tree as this line can need: a start makes one command, not thirty.</summary>
+    public static RootCommand Create(App app, IReadOnlyList<string> line) =>
+        Create(
+            app,
+            line is ["--version"] ? []
+                : Array.FindIndex(_commands, one => line is [var first, ..] && one.Name == first) is >= 0 and var at ? [_commands[at]]
+                : _commands
+        );
+
+    private static RootCommand Create(App app, (string Name, Func<App, Command> Make)[] commands)
     {
-        var root = new RootCommand("Codex on your own machine, in a box that can reach only what you allow")
+        var root = new RootCommand("Codex on your own machine, in a box that can reach only what you allow");
+        foreach (var (_, make) in commands)
         {
-            Run.Create(app),
-            Exec.Create(app, "exec", root: false),
-            Exec.Create(app, "su-exec", root: true),
-            Lifecycle.CreateStart(app),
-            Lifecycle.CreateStop(app),
-            Lifecycle.CreateRestart(app),
-            Lifecycle.CreateRm(app),
-            Ls.Create(app),
-            Build.Create(app),
-            Auth.Create(app),
-            KeychainCommand.Create(app),
-            ImagesCommand.Create(app),
-            CodexCommand.Create(app),
-            Upgrade.Create(app),
-            Demo.Create(app),
-            Log.Create(app),
-            ReceiptCommand.Create(app),
-            Stats.Create(app),
-            ModelsCommand.Create(app),
-            Allow.Create(app, deny: false),
-            Allow.Create(app, deny: true),
-            Proxy.Create(app),
-            Completion.Create(app),
-            Reference.Create(app, () => Create(app)),
-            Config.Create(app),
-            Trust.Create(app),
-            Import.Create(app),
-            Doctor.Create(app),
-            Uninstall.Create(app),
-            GatewayCommand.Create(app),
-        };
+            root.Add(make(app));
+        }
         // Without the forms of another system, which begin like paths.
         root.Options.Remove(root.Options.OfType<HelpOption>().Single());
         root.Options.Add(new HelpOption("--help", "-h"));

@@ -26,6 +26,18 @@ public sealed partial class ReferenceTests : IDisposable
     }
 
     [Fact]
+    public void A_line_that_begins_with_a_command_needs_no_other()
+    {
+        foreach (var command in _tree.Root.Subcommands)
+        {
+            Root.Create(_tree.App, [command.Name, "--help"]).Subcommands.ShouldHaveSingleItem().Name.ShouldBe(command.Name);
+        }
+        Root.Create(_tree.App, ["--version"]).Subcommands.ShouldBeEmpty();
+        Root.Create(_tree.App, ["--quiet", "run"]).Subcommands.Count.ShouldBe(_tree.Root.Subcommands.Count);
+        Root.Create(_tree.App, ["rum"]).Subcommands.Count.ShouldBe(_tree.Root.Subcommands.Count);
+    }
+
+    [Fact]
     public void The_readme_names_every_command_and_links_the_pages()
     {
         var readme = File.ReadAllText(Source("README.md"));

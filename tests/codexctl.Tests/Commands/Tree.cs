@@ -32,7 +32,7 @@ public sealed class Tree : IDisposable
     public ParseResult Parse(params string[] words)
     {
         var line = Passthrough.Split(words);
-        return Codexctl.Commands.Root.Create(New(words)).Parse([.. line.Parsed]);
+        return Codexctl.Commands.Root.Create(New(words), line.Parsed).Parse([.. line.Parsed]);
     }
 
     /// <summary>What a shell gets that asks what can follow a line.</summary>
