@@ -450,30 +450,22 @@ public sealed class Scene : IAsyncDisposable
                 Machine.Run("docker", ["image", "rm", .. images]);
             }
         }
-        if (Engine == Engine.Docker)
-            if (Engine != Engine.Bubblewrap)
+        if (Engine is Engine.Docker or Engine.Podman)
+        {
+            var all = RunEngine("ps", "-a", "--filter", "label=codexctl.workdir", "--format", "{{.ID}} {{.Label \"codexctl.workdir\"}}");
+            string[] ours =
+            [
+                .. all
+                    .Output.Split('\n')
+                    .Select(line => line.Split(' ', 2))
+                    .Where(parts => parts.Length == 2 && parts[1].StartsWith(Root, StringComparison.Ordinal))
+                    .Select(parts => parts[0]),
+            ];
+            if (ours.Length > 0)
             {
-                var all = RunEngine(
-                    "ps",
-                    "-a",
-                    "--filter",
-                    "label=codexctl.workdir",
-                    "--format",
-                    "{{.ID}} {{.Label \"codexctl.workdir\"}}"
-                );
-                string[] ours =
-                [
-                    .. all
-                        .Output.Split('\n')
-                        .Select(line => line.Split(' ', 2))
-                        .Where(parts => parts.Length == 2 && parts[1].StartsWith(Root, StringComparison.Ordinal))
-                        .Select(parts => parts[0]),
-                ];
-                if (ours.Length > 0)
-                {
-                    RunEngine(["rm", "--force", "--volumes", .. ours]);
-                }
+                RunEngine(["rm", "--force", "--volumes", .. ours]);
             }
+        }
         return Task.CompletedTask;
     }
 
