@@ -99,7 +99,7 @@ internal sealed class BuildCommand(Emulator emulator, ParsedCommand command)
 
     private void Build(string context, string recipe, List<string> tags)
     {
-        List<string> words = ["build", "--file", recipe];
+        List<string> words = ["build", "--force-rm", "--file", recipe];
         foreach (var tag in tags)
         {
             words.AddRange(["--tag", emulator.Images.DockerTag(tag)]);

@@ -79,7 +79,8 @@ public static class DockerArguments
     public static List<string> Build(ImageBuild build)
     {
         // The recipe's whole path: a relative one is looked for in the context by some builders, in our own folder by others.
-        List<string> arguments = ["build", "--tag", build.Tag, "--file", Path.Combine(build.Context, build.Recipe)];
+        // A build that fails would leave a stopped container behind (the classic builder).
+        List<string> arguments = ["build", "--force-rm", "--tag", build.Tag, "--file", Path.Combine(build.Context, build.Recipe)];
         // Names only, as with exec: a proxy's address may hold a password.
         foreach (var key in build.Arguments.Keys)
         {
