@@ -46,7 +46,7 @@ public class IsolationTests
         secure.ExitCode.ShouldNotBe(0);
         secure.Error.ShouldContain("403");
         secure.Error.ShouldContain("--allow example.org");
-        secure.Error.ShouldContain("refused 1: example.org\n");
+        secure.Error.ShouldContain("refused 1: example.org\ncodexctl: --allow HOST lets a host in; why each was refused: codexctl log\n");
     }
 
     [Theory, BothEngines]

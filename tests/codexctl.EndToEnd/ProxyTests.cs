@@ -323,6 +323,21 @@ public class ProxyTests
     }
 
     [Fact]
+    public async Task Its_record_is_live_until_it_ends()
+    {
+        await using var scene = await ProxyScene.CreateAsync();
+        await scene.BeginAsync(new Call("proxy", "--listen", $"127.0.0.1:{scene.Port}", "--record"));
+        (await scene.Scene.RunAsync("log", "--list", "--all")).Output.ShouldContain("live");
+
+        await scene.InterruptAsync();
+
+        var after = (await scene.Scene.RunAsync("log", "--list", "--all")).Output;
+        after.ShouldContain("ended");
+        after.ShouldNotContain("live");
+        Directory.EnumerateFiles(scene.Scene.Paths.Proxy).ShouldHaveSingleItem().ShouldEndWith(".jsonl");
+    }
+
+    [Fact]
     public async Task A_hundred_megabytes_pass_both_ways_whole()
     {
         const long Size = 100_000_000;

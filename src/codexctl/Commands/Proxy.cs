@@ -3,6 +3,7 @@ using System.Net;
 using Codexctl.Gateway.Log;
 using Codexctl.Gateway.Proxy;
 using Codexctl.Gateway.Recording;
+using Codexctl.Processes;
 using Codexctl.Settings;
 
 namespace Codexctl.Commands;
@@ -68,10 +69,20 @@ public static class Proxy
                 );
                 var file = Recorder(app, parsed.GetResult(record) is { Implicit: false }, parsed.GetValue(record), settings.Target);
                 var shown = parsed.GetValue(quiet) ? null : Show(app);
+                // For `codexctl log`, which cannot tell otherwise whether the record goes on.
+                var mark =
+                    file?.Session is { } session && parsed.GetResult(record) is { Implicit: false }
+                        ? LoggedSession.Mark(app.Paths.Proxy, session)
+                        : null;
+                using (mark is null ? null : FileLock.TryTake(mark))
                 await using (file)
                 await using (shown)
                 {
                     await ProxyRun.RunAsync(settings, new Both(app.Terminal, file, shown), app.Clock, app.Terminal.Say, cancel);
+                }
+                if (mark is not null)
+                {
+                    File.Delete(mark);
                 }
                 if (file?.Failure is { } failure)
                 {

@@ -452,14 +452,17 @@ public sealed class Scene : IAsyncDisposable
         }
         if (Engine is Engine.Docker or Engine.Podman)
         {
-            var all = RunEngine("ps", "-a", "--filter", "label=codexctl.workdir", "--format", "{{.ID}} {{.Label \"codexctl.workdir\"}}");
+            // The two write labels in their own ways, and only docker can be asked for one of them.
+            var all = RunEngine("ps", "-a", "--filter", "label=codexctl.workdir", "--format", "{{.ID}} {{.Labels}}");
             string[] ours =
             [
                 .. all
                     .Output.Split('\n')
-                    .Select(line => line.Split(' ', 2))
-                    .Where(parts => parts.Length == 2 && parts[1].StartsWith(Root, StringComparison.Ordinal))
-                    .Select(parts => parts[0]),
+                    .Where(line =>
+                        line.Contains($"codexctl.workdir={Root}/", StringComparison.Ordinal)
+                        || line.Contains($"codexctl.workdir:{Root}/", StringComparison.Ordinal)
+                    )
+                    .Select(line => line.Split(' ', 2)[0]),
             ];
             if (ours.Length > 0)
             {

@@ -14,8 +14,17 @@ public sealed record LoggedSession(string Engine, string Container, string? Work
     /// <summary>A file that somebody named, of which it cannot be told whether anybody still writes to it.</summary>
     public bool IsFile => Engine.Length == 0;
 
-    /// <summary>Whether a gateway writes to it now.</summary>
-    public bool IsLive => !Record.Ended && GatewayLives(Files) && RecordFile.Last(Files.Records)?.Id == Id;
+    /// <summary>Whether a gateway, or the proxy that began it, writes to it now.</summary>
+    public bool IsLive =>
+        !Record.Ended
+        && (
+            IsFile
+                ? FileLock.IsHeld(Mark(Path.GetDirectoryName(Record.Parts[0])!, Id))
+                : GatewayLives(Files) && RecordFile.Last(Files.Records)?.Id == Id
+        );
+
+    /// <summary>What `codexctl proxy` holds locked while it records.</summary>
+    public static string Mark(string folder, string session) => Path.Combine(folder, session + ".lock");
 
     /// <summary>Whether a gateway of the container is there.</summary>
     public static bool GatewayLives(ContainerPaths files)

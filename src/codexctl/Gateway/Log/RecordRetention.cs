@@ -65,6 +65,7 @@ public sealed class RecordRetention(SessionFinder sessions, TimeProvider clock)
             Path.GetDirectoryName(session.Record.Parts[0])!,
             new RemovedRecord(RemovedRecords.Version, session.Id, session.Workdir, clock.GetUtcNow(), due.Bytes, due.Reason)
         );
+        File.Delete(LoggedSession.Mark(Path.GetDirectoryName(session.Record.Parts[0])!, session.Id));
         // The first file last: by it the record is found, should this be killed in the middle.
         foreach (var part in session.Record.Parts.Reverse())
         {
@@ -99,7 +100,7 @@ public sealed class RecordRetention(SessionFinder sessions, TimeProvider clock)
         }
         if (session.IsFile)
         {
-            return clock.GetUtcNow() - last < _open;
+            return session.IsLive || clock.GetUtcNow() - last < _open;
         }
         // Without a gateway, but with runs: the next gateway goes on in it.
         return session.IsLive || (RecordFile.Last(session.Files.Records)?.Id == session.Id && IsLeased(session.Files.Lease));
