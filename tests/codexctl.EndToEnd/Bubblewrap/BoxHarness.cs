@@ -188,10 +188,8 @@ internal sealed class BoxHarness : IDisposable
         // The build may lie where an ordinary user cannot look.
         var folder = Path.Combine(Path.GetTempPath(), $"codexctl-e2e-bin-{Environment.ProcessId}");
         Directory.CreateDirectory(folder);
-        foreach (var file in Directory.EnumerateFiles(AppContext.BaseDirectory))
-        {
-            File.Copy(file, Path.Combine(folder, Path.GetFileName(file)), overwrite: true);
-        }
+        // By another program, as in Machine.
+        Shell($"find '{AppContext.BaseDirectory}' -maxdepth 1 -type f -exec cp -t '{folder}' {{}} +");
         AppDomain.CurrentDomain.ProcessExit += (_, _) => Directory.Delete(folder, recursive: true);
         return folder;
     }
