@@ -282,7 +282,7 @@ public sealed class HostileDoorTests : IAsyncLifetime
         await slow.SendAsync("CONN"u8.ToArray());
         using var proper = await ConnectAsync(path);
         await proper.SendAsync("GET /codexctl/ping HTTP/1.1\r\nHost: x\r\n\r\n"u8.ToArray());
-        (await RelayHost.ReadUntilAsync(proper, "pong")).ShouldStartWith("HTTP/1.1 200 ");
+        (await RelayHost.ReadUntilAsync(proper, "pong\n\r\n0\r\n\r\n")).ShouldStartWith("HTTP/1.1 200 ");
 
         foreach (var socket in (Socket[])[silent, slow])
         {
@@ -296,7 +296,7 @@ public sealed class HostileDoorTests : IAsyncLifetime
         }
 
         await proper.SendAsync("GET /codexctl/ping HTTP/1.1\r\nHost: x\r\n\r\n"u8.ToArray());
-        (await RelayHost.ReadUntilAsync(proper, "pong")).ShouldStartWith("HTTP/1.1 200 ");
+        (await RelayHost.ReadUntilAsync(proper, "pong\n\r\n0\r\n\r\n")).ShouldStartWith("HTTP/1.1 200 ");
         await door.StopAsync();
     }
 }
