@@ -245,15 +245,14 @@ public sealed class HostileDoorTests : IAsyncLifetime
             using var gone = await ConnectAsync();
             await gone.SendAsync(Encoding.ASCII.GetBytes(beginning));
         }
-        // More than the proxy serves at one time: it says so, and the model's half goes on.
-        for (var i = 0; i < 8; i++)
-        {
-            held.Add(await ConnectAsync());
-            await held[^1].SendAsync("CONNECT evil.org:443 HTTP/1.1\r\n"u8.ToArray());
-        }
+        // More than the proxy serves at one time: it says so, and the model's half goes on. Some of ours are turned away too, while those that
+        // are gone still count.
         string answer;
         do
         {
+            held.Count.ShouldBeLessThan(100);
+            held.Add(await ConnectAsync());
+            await held[^1].SendAsync("CONNECT evil.org:443 HTTP/1.1\r\n"u8.ToArray());
             answer = await AskAsync("CONNECT evil.org:443 HTTP/1.1\r\n\r\n");
         } while (!answer.StartsWith("HTTP/1.1 503 ", StringComparison.Ordinal));
         await DoorIsFineAsync();
