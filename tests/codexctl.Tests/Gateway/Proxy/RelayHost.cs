@@ -15,6 +15,9 @@ internal sealed class RelayHost : IAsyncDisposable, IExchangeSink
     private readonly TcpListener _server = new(IPAddress.Loopback, 0);
     private readonly ConcurrentQueue<Exchange> _seen = new();
 
+    // Kept: the collector would reset a connection whose socket nobody knows any more, before its last bytes were read.
+    private readonly ConcurrentBag<Socket> _accepted = [];
+
     private RelayHost()
     {
         _front.Start();
@@ -110,6 +113,10 @@ internal sealed class RelayHost : IAsyncDisposable, IExchangeSink
         await _end.CancelAsync();
         _front.Dispose();
         _server.Dispose();
+        foreach (var socket in _accepted)
+        {
+            socket.Dispose();
+        }
         _end.Dispose();
     }
 
@@ -120,6 +127,7 @@ internal sealed class RelayHost : IAsyncDisposable, IExchangeSink
             while (true)
             {
                 var socket = await listener.AcceptSocketAsync();
+                _accepted.Add(socket);
                 Connections += count ? 1 : 0;
                 _ = serve(socket);
             }
