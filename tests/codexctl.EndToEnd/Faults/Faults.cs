@@ -19,7 +19,7 @@ internal static class Faults
             "--cmd",
             "sh",
             "-c",
-            $"touch /workdir/up-{seconds}; sleep {seconds} & sleep {seconds}; wait",
+            $"touch /workdir/up-{seconds}; sleep {scene.Long(seconds)} & sleep {scene.Long(seconds)}; wait",
         ];
         var running = scene.Start(command);
         await Scene.EventuallyAsync(() => File.Exists(mark) || running.Process.HasExited, "the command does not start");
@@ -31,10 +31,13 @@ internal static class Faults
         return running;
     }
 
+    /// <summary>The number of seconds for `sleep`, unlike that of any other scene: tests of the same scene on other engines run at the same time.</summary>
+    public static string Long(this Scene scene, int seconds) =>
+        string.Create(CultureInfo.InvariantCulture, $"{seconds}.{Convert.ToUInt32(scene.Id, 16)}");
+
     /// <summary>Whether the command of <see cref="StaysAsync"/> or what it started is there, in whatever box.</summary>
-    public static bool Lives(int seconds) =>
-        Host.Processes()
-            .Any(process => process.Arguments is ["sleep", var argument] && argument == seconds.ToString(CultureInfo.InvariantCulture));
+    public static bool Lives(this Scene scene, int seconds) =>
+        Host.Processes().Any(process => process.Arguments is ["sleep", var argument] && argument == scene.Long(seconds));
 
     /// <summary>No gateway, no process, no running container, nothing of a temporary one.</summary>
     public static async Task NothingIsLeftAsync(this Scene scene, int seconds = 15)

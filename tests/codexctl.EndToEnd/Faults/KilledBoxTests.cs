@@ -51,8 +51,8 @@ public class KilledBoxTests
         var outcome = await run.EndAsync();
 
         outcome.ExitCode.ShouldBe(137, outcome.ToString());
-        Faults.Lives(4302).ShouldBeFalse();
-        Faults.Lives(4303).ShouldBeTrue();
+        scene.Lives(4302).ShouldBeFalse();
+        scene.Lives(4303).ShouldBeTrue();
         other.Signal();
         await scene.NothingIsLeftAsync();
     }

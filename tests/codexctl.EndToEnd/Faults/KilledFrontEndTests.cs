@@ -14,7 +14,7 @@ public class KilledFrontEndTests
         run.Signal();
 
         await scene.NothingIsLeftAsync();
-        Faults.Lives(4101).ShouldBeFalse();
+        scene.Lives(4101).ShouldBeFalse();
         scene.Receipts().Count.ShouldBe(1);
         Directory.EnumerateFiles(scene.State, "*.jsonl", SearchOption.AllDirectories).Count().ShouldBe(1);
         await scene.NextRunIsCleanAsync();
@@ -30,7 +30,7 @@ public class KilledFrontEndTests
 
         await scene.NothingIsLeftAsync();
         (await scene.ContainersAsync()).ShouldBeEmpty();
-        Faults.Lives(4102).ShouldBeFalse();
+        scene.Lives(4102).ShouldBeFalse();
     }
 
     [Theory, InlineData("inspect"), InlineData("create"), InlineData("container start"), InlineData("exec"), InlineData("container stop")]
@@ -69,7 +69,7 @@ public class KilledFrontEndTests
         scene.Gateways().ShouldBeEmpty();
         (await scene.StatesAsync()).Values.ShouldAllBe(state => state == "stopped");
         await scene.NothingIsLeftAsync();
-        Faults.Lives(4103).ShouldBeFalse();
+        scene.Lives(4103).ShouldBeFalse();
     }
 
     [Theory]
@@ -85,8 +85,8 @@ public class KilledFrontEndTests
 
         ends.Signal(signal);
 
-        await Scene.EventuallyAsync(() => !Faults.Lives(4104), "the killed run's processes stay");
-        Faults.Lives(4105).ShouldBeTrue();
+        await Scene.EventuallyAsync(() => !scene.Lives(4104), "the killed run's processes stay");
+        scene.Lives(4105).ShouldBeTrue();
         scene.Gateways().Count.ShouldBe(1);
         stays.Process.HasExited.ShouldBeFalse();
 
@@ -101,13 +101,13 @@ public class KilledFrontEndTests
         await using var scene = await Scene.CreateAsync(engine);
         using (var terminal = scene.OpenTerminal())
         {
-            terminal.Type("codexctl run --cmd sh -c 'echo u\"\"p; sleep 4106'");
+            terminal.Type($"codexctl run --cmd sh -c 'echo u\"\"p; sleep {scene.Long(4106)}'");
             terminal.WaitFor("up\n");
-            Faults.Lives(4106).ShouldBeTrue();
+            scene.Lives(4106).ShouldBeTrue();
         }
 
         await scene.NothingIsLeftAsync();
-        Faults.Lives(4106).ShouldBeFalse();
+        scene.Lives(4106).ShouldBeFalse();
     }
 
     [Fact]

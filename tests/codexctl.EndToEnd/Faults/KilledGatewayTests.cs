@@ -141,7 +141,7 @@ public class KilledGatewayTests
         (await scene.StatesAsync()).Values.ShouldBe(["running"]);
 
         await scene.NextRunIsCleanAsync();
-        Faults.Lives(4205).ShouldBeFalse();
+        scene.Lives(4205).ShouldBeFalse();
         (await scene.ContainersAsync()).Count.ShouldBe(1);
     }
 }
