@@ -57,7 +57,7 @@ public class AppleGrammarTests
         from folder in _path
         from state in _path.Select(path => new ContainerPaths(path))
         from readOnly in Gen.Bool
-        from hidden in _segment.Where(s => !s.Contains(':', StringComparison.Ordinal) && s is not ("." or "..")).List[0, 2]
+        from hidden in _segment.Where(s => !s.Contains(':', StringComparison.Ordinal) && s is not ("." or "..")).HashSet[0, 2]
         from network in Gen.Enum<BoxNetwork>()
         from user in Gen.Select(Gen.UInt, Gen.UInt, (u, g) => new BoxUser(u, g))
         from cpus in Gen.Int[0, 64]
