@@ -67,13 +67,11 @@ public static class Proxy
                     parsed.GetValue(local),
                     parsed.GetValue(hosts) ?? []
                 );
-                var file = Recorder(app, parsed.GetResult(record) is { Implicit: false }, parsed.GetValue(record), settings.Target);
+                var asked = parsed.GetResult(record) is { Implicit: false };
+                var file = Recorder(app, asked, parsed.GetValue(record), settings.Target);
                 var shown = parsed.GetValue(quiet) ? null : Show(app);
                 // For `codexctl log`, which cannot tell otherwise whether the record goes on.
-                var mark =
-                    file?.Session is { } session && parsed.GetResult(record) is { Implicit: false }
-                        ? LoggedSession.Mark(app.Paths.Proxy, session)
-                        : null;
+                var mark = asked && file?.Session is { } session ? LoggedSession.Mark(app.Paths.Proxy, session) : null;
                 using (mark is null ? null : FileLock.TryTake(mark))
                 await using (file)
                 await using (shown)

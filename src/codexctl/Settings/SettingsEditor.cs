@@ -81,8 +81,12 @@ public static class SettingsEditor
         return Checked(path, changed, names, null);
     }
 
-    private static KeyValueSyntax? Find(DocumentSyntax document, IReadOnlyList<string> names) =>
-        SettingsFile.Pairs(document).FirstOrDefault(found => found.Names.SequenceEqual(names, StringComparer.Ordinal)).Pair;
+    private static KeyValueSyntax? Find(DocumentSyntax document, IReadOnlyList<string> names) => Find(SettingsFile.Pairs(document), names);
+
+    private static KeyValueSyntax? Find(
+        IEnumerable<(IReadOnlyList<string> Names, KeyValueSyntax Pair)> pairs,
+        IReadOnlyList<string> names
+    ) => pairs.FirstOrDefault(found => found.Names.SequenceEqual(names, StringComparer.Ordinal)).Pair;
 
     private static string Insert(DocumentSyntax document, string text, IReadOnlyList<string> names, SettingValue value)
     {
@@ -98,7 +102,7 @@ public static class SettingsEditor
             {
                 return InsertLine(text, table.Items.LastOrDefault()?.Value?.Span.End.Offset ?? table.CloseBracket!.Span.End.Offset, line);
             }
-            if (InlineTables(document).FirstOrDefault(one => one.Names.SequenceEqual(parent, StringComparer.Ordinal)).Table is { } inline)
+            if (Find(SettingsFile.AllPairs(document), parent)?.Value is InlineTableSyntax inline)
             {
                 var items = inline.Items.Select(item => Slice(text, item.KeyValue!.Span).Trim()).Append(line.TrimEnd());
                 return Replace(text, inline.Span, $"{{ {string.Join(", ", items)} }}");
@@ -129,26 +133,6 @@ public static class SettingsEditor
         return document.Tables.FirstOrDefault() is { } first
             ? text.Insert(StartOfComments(text, first.Span.Start.Offset), plain + "\n")
             : $"{text}{(text.Length == 0 || text.EndsWith('\n') ? "" : "\n")}{plain}";
-    }
-
-    private static IEnumerable<(IEnumerable<string> Names, InlineTableSyntax Table)> InlineTables(DocumentSyntax document)
-    {
-        var pairs = document
-            .KeyValues.Select(pair => (Above: Enumerable.Empty<string>(), pair))
-            .Concat(
-                document
-                    .Tables.OfType<TableSyntax>()
-                    .SelectMany(table => table.Items.Select(pair => (Above: (IEnumerable<string>)SettingsFile.Names(table.Name), pair)))
-            );
-        return pairs.SelectMany(one => Below(one.Above, one.pair));
-
-        static IEnumerable<(IEnumerable<string>, InlineTableSyntax)> Below(IEnumerable<string> above, KeyValueSyntax pair)
-        {
-            var names = above.Concat(SettingsFile.Names(pair.Key)).ToList();
-            return pair.Value is InlineTableSyntax table
-                ? table.Items.SelectMany(item => Below(names, item.KeyValue!)).Prepend((names, table))
-                : [];
-        }
     }
 
     // Below the line in which something ends, with the comment behind it.

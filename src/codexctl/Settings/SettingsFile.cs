@@ -92,17 +92,25 @@ public sealed class SettingsFile
 
     /// <summary>Every pair of the file that holds a value which is no table, with its whole name.</summary>
     internal static IEnumerable<(IReadOnlyList<string> Names, KeyValueSyntax Pair)> Pairs(DocumentSyntax document) =>
+        AllPairs(document).Where(found => found.Pair.Value is not InlineTableSyntax);
+
+    /// <summary>Those whose value is a table within a line too, each before what is in it.</summary>
+    internal static IEnumerable<(IReadOnlyList<string> Names, KeyValueSyntax Pair)> AllPairs(DocumentSyntax document) =>
         document
-            .KeyValues.SelectMany(pair => Pairs([], pair))
-            .Concat(document.Tables.SelectMany(table => table.Items.SelectMany(pair => Pairs(Names(table.Name), pair))));
+            .KeyValues.SelectMany(pair => AllPairs([], pair))
+            .Concat(document.Tables.SelectMany(table => table.Items.SelectMany(pair => AllPairs(Names(table.Name), pair))));
 
     internal static IReadOnlyList<string> Names(KeySyntax? key) =>
         key is null ? [] : [Part(key.Key), .. key.DotKeys.Select(dotted => Part(dotted.Key))];
 
-    private static IEnumerable<(IReadOnlyList<string> Names, KeyValueSyntax Pair)> Pairs(IReadOnlyList<string> table, KeyValueSyntax pair)
+    private static IEnumerable<(IReadOnlyList<string> Names, KeyValueSyntax Pair)> AllPairs(
+        IReadOnlyList<string> table,
+        KeyValueSyntax pair
+    )
     {
         IReadOnlyList<string> names = [.. table, .. Names(pair.Key)];
-        return pair.Value is InlineTableSyntax inline ? inline.Items.SelectMany(item => Pairs(names, item.KeyValue!)) : [(names, pair)];
+        var inside = (pair.Value as InlineTableSyntax)?.Items.SelectMany(item => AllPairs(names, item.KeyValue!)) ?? [];
+        return inside.Prepend((names, pair));
     }
 
     private static string Part(BareKeyOrStringValueSyntax? part) =>

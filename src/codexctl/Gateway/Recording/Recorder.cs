@@ -16,10 +16,10 @@ public sealed class Recorder : IExchangeSink, IAsyncDisposable
     private const int Waiting = 16 * 1024;
 
     /// <summary>Of these, pieces of bodies may take half, so that they never push out what happened.</summary>
-    internal const int WaitingBodies = Waiting / 2;
+    private const int WaitingBodies = Waiting / 2;
 
     /// <summary>Beyond which new requests wait. The rest is for those that are served already: a few exchanges each.</summary>
-    internal const int Busy = Waiting / 4 * 3;
+    private const int Busy = Waiting / 4 * 3;
 
     /// <summary>A disk that hangs must not hang the traffic.</summary>
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(5);
