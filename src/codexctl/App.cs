@@ -190,7 +190,7 @@ public sealed class App(HostEnvironment environment, Terminal.Terminal terminal,
                 Clock = Clock,
                 ImageProblem = (image, info) => ImageOffers.Problem(this, image, info),
                 OfferImage = (image, problem, cancel) => ImageOffers.OfferAsync(this, engine, image, problem, cancel),
-                ContainerNotice = container => ImageOffers.Notice(this, engine, container),
+                ContainerNotice = container => ImageOffers.Notice(this, container),
                 Strict = Strict,
             }
         );

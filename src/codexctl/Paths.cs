@@ -127,6 +127,12 @@ public sealed class ContainerPaths(string root)
     /// <summary>Present while the box may have a login in its home: whoever finds it there when no run is on takes it out.</summary>
     public string LoginInside => Path.Combine(Root, "login-inside");
 
+    /// <summary>Files of a move to another image (`codexctl upgrade`).</summary>
+    public string Move => Path.Combine(Root, "move");
+
+    /// <summary>The Codex homes of a container that was removed, for the next of that name; gone when they are in it.</summary>
+    public string Luggage => Path.Combine(Move, "homes.tar");
+
     /// <summary>What the gateway was told to do; written before it is launched.</summary>
     public string GatewayOrder => Path.Combine(Root, "gateway.json");
 
@@ -187,7 +193,7 @@ public sealed class ContainerPaths(string root)
     /// <summary>Removes what is kept for the container, but for recordings and receipts, which are the person's to keep.</summary>
     public void RemoveAllButRecords()
     {
-        foreach (var folder in (string[])[Door, Path.GetDirectoryName(ControlSocket)!, Links, CodexConfig])
+        foreach (var folder in (string[])[Door, Path.GetDirectoryName(ControlSocket)!, Links, CodexConfig, Move])
         {
             if (Directory.Exists(folder))
             {

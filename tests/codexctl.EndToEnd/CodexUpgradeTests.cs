@@ -64,7 +64,30 @@ public class CodexUpgradeTests
         var fresh = await scene.RunAsync("run", "--temp", "--cmd", "codex", "--version");
         fresh.ExitCode.ShouldBe(0, fresh.ToString());
         fresh.Error.ShouldNotContain("Build it anew");
-        (await scene.RunAsync("run", "--cmd", "true")).Error.ShouldContain($"has Codex {s_now}, and this codexctl uses {s_next}");
+        var old = await scene.RunAsync(
+            "run",
+            "--cmd",
+            "sh",
+            "-c",
+            "mkdir -p ~/.codex-local/sessions; echo said > ~/.codex-local/sessions/one; hostname > ~/.codex-local/sessions/name"
+        );
+        old.Error.ShouldContain(
+            $"has Codex {s_now}, and this codexctl uses {s_next}. To move it, with its sessions: codexctl upgrade codex-"
+        );
+
+        var moved = await scene.RunAsync(new Call("upgrade") { Limit = TimeSpan.FromMinutes(3) });
+        moved.ExitCode.ShouldBe(0, moved.ToString());
+        var there = await scene.RunAsync(
+            "run",
+            "--cmd",
+            "sh",
+            "-c",
+            "cat ~/.codex-local/sessions/one; codex --version; hostname | cmp - ~/.codex-local/sessions/name"
+        );
+        there.ExitCode.ShouldBe(0, there.ToString());
+        there.Output.ShouldBe($"said\ncodex-cli {s_next}\n");
+        there.Error.ShouldNotContain("has Codex");
+        (await scene.ContainersAsync()).Count.ShouldBe(1);
 
         var back = await scene.RunAsync(new Call("codex", "rollback") { Limit = TimeSpan.FromMinutes(3) });
         back.ExitCode.ShouldBe(0, back.ToString());

@@ -35,13 +35,11 @@ public sealed class ContainerOptions(App app)
     /// <summary>The container that is meant, in one engine call.</summary>
     /// <exception cref="UserError">There is none, or it is not codexctl's.</exception>
     /// <param name="positional">The name as an argument, where a command takes it so.</param>
-    /// <param name="mend">Also finds one whose upgrade was killed half way.</param>
     public async Task<(IContainerEngine Engine, ContainerInfo Container)> FindAsync(
         App app,
         ParseResult parsed,
         CancellationToken cancel,
-        string? positional = null,
-        bool mend = false
+        string? positional = null
     )
     {
         var name = positional ?? parsed.GetValue(Name);
@@ -53,10 +51,6 @@ public sealed class ContainerOptions(App app)
         var folder = Folder(parsed.GetValue(Workdir));
         var plain = ContainerNames.ForFolder(app.Settings.DefaultNamePrefix, folder);
         string[] names = name is not null ? [name] : [plain, ContainerNames.WithHash(plain, folder)];
-        if (mend && engine is IMovingEngine moving)
-        {
-            await ContainerMove.MendAsync(moving, names, cancel);
-        }
         var found = await engine.InspectAsync(names, cancel);
         var container = found.FirstOrDefault(c =>
             c.IsOurs
@@ -72,11 +66,17 @@ public sealed class ContainerOptions(App app)
                 $"The container {foreign.Name} was not made by this codexctl.",
                 "codexctl never touches containers of other programs."
             )
-            : new UserError(
-                name is null ? $"There is no container for {folder}." : $"There is no container named {name}.",
-                $"The engine {engine.Name} does not know it.",
-                "codexctl ls shows those that exist; codexctl run makes one."
-            );
+        : names.FirstOrDefault(missing => File.Exists(app.Paths.Container(engine.Name, missing).Luggage)) is { } moving
+            ? new UserError(
+                $"The upgrade of {moving} was interrupted when the old container was gone already.",
+                "Its sessions are kept.",
+                "codexctl run makes the new container, with them."
+            )
+        : new UserError(
+            name is null ? $"There is no container for {folder}." : $"There is no container named {name}.",
+            $"The engine {engine.Name} does not know it.",
+            "codexctl ls shows those that exist; codexctl run makes one."
+        );
     }
 
     private static string Folder(string? given)

@@ -55,7 +55,7 @@ internal static class ImageOffers
     }
 
     /// <summary>A container keeps the image that it was made from; containers carry their image's labels.</summary>
-    public static string? Notice(App app, IContainerEngine engine, ContainerInfo container)
+    public static string? Notice(App app, ContainerInfo container)
     {
         if (
             container.Label(ImageLabels.Recipe) is not { } recipe
@@ -71,12 +71,6 @@ internal static class ImageOffers
             old is not null && old != app.Codex.Release.Version
                 ? $"has Codex {old}, and this codexctl uses {app.Codex.Release.Version}"
                 : "is of an older image";
-        return $"{container.Name} {what}. {Way(engine, container)}";
+        return $"{container.Name} {what}. To move it, with its sessions: codexctl upgrade {container.Name}";
     }
-
-    /// <summary>How a container comes to a newer image.</summary>
-    public static string Way(IContainerEngine engine, ContainerInfo container) =>
-        engine is IMovingEngine
-            ? $"To move it, with its sessions: codexctl upgrade {container.Name}"
-            : $"A new one, without the sessions: codexctl rm --name {container.Name}, then codexctl run";
 }

@@ -33,7 +33,7 @@ public static class Upgrade
             async (parsed, cancel) =>
             {
                 using var interrupts = new Processes.Interrupts(cancel);
-                var (engine, container) = await options.FindAsync(app, parsed, interrupts.Token, parsed.GetValue(name), mend: true);
+                var (engine, container) = await options.FindAsync(app, parsed, interrupts.Token, parsed.GetValue(name));
                 return await RunAsync(app, engine, container, parsed.GetValue(image), parsed.GetValue(dryRun), interrupts.Token);
             }
         );
@@ -53,14 +53,12 @@ public static class Upgrade
     )
     {
         ImageMaking.Check(app, engine, asked);
-        if (engine is not IMovingEngine images)
+        if (engine is not IExportingEngine images)
         {
             app.Terminal.Say(
-                engine.Capabilities.Images
-                    ? $"{engine.Name} cannot exchange containers. {ImageOffers.Way(engine, container)}"
-                    : $"{container.Name} uses this machine's own system and takes the pinned Codex at its next start; nothing to do."
+                $"{container.Name} uses this machine's own system and takes the pinned Codex at its next start; nothing to do."
             );
-            return engine.Capabilities.Images ? ExitCodes.Failed : ExitCodes.Ok;
+            return ExitCodes.Ok;
         }
         CheckMovable(container);
         var name = asked ?? container.Label(ContainerLabels.Image) ?? ImageMaking.Default;
@@ -87,8 +85,13 @@ public static class Upgrade
             await ImageMaking.MakeAsync(app, engine, name, cancel);
         }
         var last = app.Gateways.LastOrder(engine.Name, container.Name);
-        var request = ExistingContainer.Copy(container, last, app.Environment, app.Settings, app.Paths) with { Image = name };
-        var version = await app.Sessions(engine).MoveAsync(request, container.Name, cancel);
+        var request = ExistingContainer.Copy(container, last, app.Environment, app.Settings, app.Paths);
+        string version;
+        using (var progress = new Terminal.Progress(app.Terminal, $"moving {container.Name}", app.Clock))
+        {
+            version = await app.Sessions(images).MoveAsync(request, name, progress.Report, cancel);
+            progress.Succeeded();
+        }
         app.Terminal.Say($"{container.Name} is of the image {name} now: {version}");
         app.Terminal.WriteLine(container.Name);
         return ExitCodes.Ok;
@@ -102,14 +105,6 @@ public static class Upgrade
                 $"The container {container.Name} is running.",
                 null,
                 $"Stop it first: codexctl stop --name {container.Name}"
-            );
-        }
-        if (container.Label(ContainerLabels.Door) is { } door && door != "socket")
-        {
-            throw new UserError(
-                $"The container {container.Name} has its door over TCP, and such a one cannot be moved yet.",
-                null,
-                "A new one loses its sessions: codexctl rm, then codexctl run"
             );
         }
         if (container.Label(ContainerLabels.Temporary) == "true")

@@ -91,18 +91,6 @@ public interface IExportingEngine : IImageEngine
     Task<IReadOnlyList<string>> ImageNamesAsync(CancellationToken cancel = default);
 }
 
-/// <summary>An engine whose containers can be exchanged for others, with what is in them.</summary>
-public interface IMovingEngine : IExportingEngine
-{
-    Task RenameAsync(string name, string newName, CancellationToken cancel = default);
-
-    /// <summary>Copies a folder of a container, running or not, into a folder of the host; false when it is not there.</summary>
-    Task<bool> CopyOutAsync(string container, string path, string hostFolder, CancellationToken cancel = default);
-
-    /// <summary>Copies a folder of the host into a folder of a container.</summary>
-    Task CopyInAsync(string container, string hostPath, string folder, CancellationToken cancel = default);
-}
-
 /// <summary>What an engine can promise; a missing one is an error or a named opt-out, never silent.</summary>
 /// <param name="Images">Containers come from images; else the host's system directories are used.</param>
 /// <param name="Limits">`--cpu` and `--mem` hold.</param>

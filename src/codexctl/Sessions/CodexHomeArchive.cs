@@ -1,4 +1,3 @@
-using System.Formats.Tar;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -28,18 +27,18 @@ public static partial class CodexHomeArchive
     /// <param name="onSkip">Gets the name of a file that is too large.</param>
     public static IEnumerable<HomeFile> Files(Stream tar, Action<string> onSkip)
     {
-        foreach (var (name, entry) in Entries(tar))
+        foreach (var (name, size, stream) in Entries(tar))
         {
             if (name != History && !Sessions().IsMatch(name))
             {
                 continue;
             }
-            if (entry.Length > LargestSession)
+            if (size > LargestSession)
             {
                 onSkip(name);
                 continue;
             }
-            var content = Content(entry);
+            var content = Content(stream);
             if (name == History)
             {
                 yield return new HomeFile(Box.LocalCodexHome, name, content);
@@ -53,8 +52,8 @@ public static partial class CodexHomeArchive
     /// <summary>The login in it; null when there is none, or it is larger than any.</summary>
     public static byte[]? Login(Stream tar, int largest) =>
         Entries(tar)
-            .Where(found => found.Name == "auth.json" && found.Entry.Length <= largest)
-            .Select(found => Content(found.Entry))
+            .Where(found => found.Name == "auth.json" && found.Size <= largest)
+            .Select(found => Content(found.Content))
             .FirstOrDefault();
 
     /// <summary>
@@ -87,26 +86,23 @@ public static partial class CodexHomeArchive
         return (Box.LocalCodexHome, [.. Encoding.UTF8.GetBytes(top.ToJsonString()), .. session.AsSpan(first.Length)]);
     }
 
-    private static IEnumerable<(string Name, TarEntry Entry)> Entries(Stream tar)
+    private static IEnumerable<(string Name, long Size, Stream Content)> Entries(Stream tar)
     {
-        using var reader = new TarReader(tar, leaveOpen: true);
-        while (reader.GetNextEntry() is { } entry)
+        var files = new ExportedFiles(tar);
+        while (files.Next() is { } file)
         {
-            var name = entry.Name.TrimStart('.').TrimStart('/');
-            if (
-                entry.EntryType is TarEntryType.RegularFile or TarEntryType.V7RegularFile
-                && name.StartsWith(OldContainers.Home, StringComparison.Ordinal)
-            )
+            var name = file.Name.TrimStart('.').TrimStart('/');
+            if (file.Type == '0' && name.StartsWith(OldContainers.Home, StringComparison.Ordinal))
             {
-                yield return (name[OldContainers.Home.Length..], entry);
+                yield return (name[OldContainers.Home.Length..], file.Size, files.Content());
             }
         }
     }
 
-    private static byte[] Content(TarEntry entry)
+    private static byte[] Content(Stream stream)
     {
         using var content = new MemoryStream();
-        entry.DataStream?.CopyTo(content);
+        stream.CopyTo(content);
         return content.ToArray();
     }
 

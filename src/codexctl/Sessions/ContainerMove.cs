@@ -4,170 +4,125 @@ using Codexctl.Processes;
 namespace Codexctl.Sessions;
 
 /// <summary>
-/// Exchanges a stopped container for one of another image, with its Codex homes. The old one keeps its name until the new one
-/// answered, so that a failure at any point leaves it as it was.
+/// Exchanges a stopped container for one of another image, with its Codex homes. The old one goes only when a box of the new image took
+/// the homes and its Codex answered; from then on the homes lie on the host, and the next run takes them in whatever happens.
 /// </summary>
-public sealed class ContainerMove(SessionServices services, IMovingEngine engine, GatewayTurn turn)
+public sealed class ContainerMove(SessionRunner runner, SessionServices services, IExportingEngine engine)
 {
-    private const string New = ".new";
-    private const string Old = ".old";
     private static readonly TimeSpan _answer = TimeSpan.FromMinutes(2);
 
     /// <summary>Others hold the lease for a moment to see whether it is free.</summary>
     private static readonly TimeSpan _lookedAt = TimeSpan.FromSeconds(1);
 
-    private static readonly string[] _homes = [Box.LocalCodexHome, Box.OnlineCodexHome];
-
-    /// <param name="request">The container as it shall be: <see cref="ExistingContainer"/> with the new image.</param>
-    /// <param name="name">The container's name, which the new one gets.</param>
+    /// <param name="request">The container as it is: <see cref="ExistingContainer"/>.</param>
+    /// <param name="image">What it is to be made from.</param>
+    /// <param name="report">Gets what is being done now.</param>
     /// <returns>What the new container's Codex says of its version.</returns>
     /// <exception cref="UserError">The container is in use, or the new one does not work.</exception>
-    public async Task<string> MoveAsync(RunRequest request, string name, CancellationToken cancel)
+    public async Task<string> MoveAsync(RunRequest request, string image, Action<string> report, CancellationToken cancel)
     {
-        using var inTurn = await turn(cancel);
+        var name = request.Name!;
         var files = services.Paths.Container(engine.Name, name);
         files.Prepare();
-        using var alone =
-            await FileLock.TakeAsync(files.Lease, shared: false, _lookedAt, services.Clock, cancel)
-            ?? throw new UserError($"The container {name} is in use.", null, $"Stop it first: codexctl stop --name {name}");
-        await ClearAsync(name, cancel);
-        var luggage = Paths.MakePrivate(Path.Combine(files.Root, "move"));
+        if (File.Exists(files.Luggage) || File.Exists(files.LoginInside))
+        {
+            // What an earlier move still carries comes in, and a login that a killed run left comes out.
+            report("finishing what was interrupted");
+            await OpenAsync(request, cancel);
+            if (File.Exists(files.Luggage) || File.Exists(files.LoginInside))
+            {
+                throw new UserError(
+                    $"The container {name} cannot be moved: what an interrupted run or upgrade left could not be finished.",
+                    "What is in the way was said above.",
+                    "codexctl doctor shows more."
+                );
+            }
+        }
+        request = request with { Image = image };
+        string version;
+        using (
+            var alone =
+                await FileLock.TakeAsync(files.Lease, shared: false, _lookedAt, services.Clock, cancel)
+                ?? throw new UserError($"The container {name} is in use.", null, $"Stop it first: codexctl stop --name {name}")
+        )
+        {
+            var packed = Path.Combine(Paths.MakePrivate(files.Move), "packed.tar");
+            try
+            {
+                report("reading the old container");
+                await PackAsync(name, packed, cancel);
+                report("trying the new image");
+                version = await TryAsync(request with { Name = null, Temporary = true }, packed, cancel);
+                File.Move(packed, files.Luggage);
+            }
+            catch
+            {
+                Directory.Delete(files.Move, recursive: true);
+                throw;
+            }
+            using (alone.ShareWithChildren())
+            {
+                await engine.RemoveAsync(name, force: false, CancellationToken.None);
+            }
+        }
+        report("making the new container");
         try
         {
-            services.PrepareFiles(request, files);
-            await ExtraMounts.CheckAsync(request, services.Gateways, engine.Name, name);
-            await engine.CreateAsync(ContainerSpecs.For(request, name, files) with { Name = name + New, HostName = name }, cancel);
-            await CarryAsync(name, luggage, cancel);
-            var version = await TryAsync(request, name + New, cancel);
-            await ExchangeAsync(name);
-            return version;
+            await OpenAsync(request, CancellationToken.None);
         }
-        catch (Exception error) when (error is not UserError { Message: ExchangeFailed })
+        catch (Exception error) when (error is UserError or ProcessError or ImageMissingException)
         {
-            await engine.RemoveAsync(name + New, force: true, CancellationToken.None);
-            throw;
+            throw new UserError(
+                $"The old container {name} is gone, and the new one could not be made.",
+                error.Message,
+                $"Its sessions are kept ({files.Luggage}); codexctl run makes the container, with them."
+            );
+        }
+        return !File.Exists(files.Luggage)
+            ? version
+            : throw new UserError(
+                $"The new container {name} did not take its sessions.",
+                $"They are kept: {files.Luggage}",
+                "codexctl run tries it again."
+            );
+    }
+
+    private async Task OpenAsync(RunRequest request, CancellationToken cancel)
+    {
+        await using var session = await runner.OpenTriedAsync(request, cancel);
+        await session.FinishAsync(cancel);
+    }
+
+    private async Task PackAsync(string name, string packed, CancellationToken cancel)
+    {
+        var export = packed + ".export";
+        try
+        {
+            await engine.ExportAsync(name, export, cancel);
+            HomeLuggage.Pack(export, packed);
         }
         finally
         {
-            Directory.Delete(luggage, recursive: true);
+            File.Delete(export);
         }
     }
 
-    /// <summary>Gives back its name to a container whose move was killed between the two renames; true when there was one.</summary>
-    public static async Task<bool> MendAsync(IMovingEngine engine, IReadOnlyList<string> names, CancellationToken cancel)
+    /// <summary>A box of the new image that goes away again takes the homes, and its Codex answers.</summary>
+    private async Task<string> TryAsync(RunRequest request, string luggage, CancellationToken cancel)
     {
-        var found = await engine.InspectAsync([.. names, .. names.Select(name => name + Old)], cancel);
-        foreach (var name in names)
+        await using var session = await runner.OpenTriedAsync(request, cancel);
+        var said = await HomeLuggage.UnpackAsync(session, luggage, cancel);
+        if (said.ExitCode == 0)
         {
-            if (found.All(container => container.Name != name) && found.Any(container => container.Name == name + Old && container.IsOurs))
-            {
-                await engine.RenameAsync(name + Old, name, cancel);
-                return true;
-            }
+            said = await session.CaptureAsync(["codex", "--version"], _answer, cancel);
         }
-        return false;
-    }
-
-    /// <summary>What an earlier move left that was killed.</summary>
-    private async Task ClearAsync(string name, CancellationToken cancel)
-    {
-        var left = await engine.InspectAsync([name + New, name + Old], cancel);
-        if (left.FirstOrDefault(one => !one.IsOurs) is { } foreign)
-        {
-            throw new UserError(
-                $"The name {foreign.Name} is taken by a container that is not codexctl's.",
-                $"An upgrade of {name} needs it for a moment.",
-                $"Rename that container: {engine.Name} rename {foreign.Name} NAME"
-            );
-        }
-        if (left.Count == 2)
-        {
-            // Killed between the renames, and a run made a fresh one since: which sessions are wanted, only the person knows.
-            throw new UserError(
-                $"An earlier upgrade of {name} was killed, and a new {name} was made since.",
-                $"The sessions from before are in {name}{Old}.",
-                $"To go on with them: codexctl rm --name {name}, then repeat. To throw them away: {engine.Name} rm {name}{Old}"
-            );
-        }
-        foreach (var one in left)
-        {
-            await engine.RemoveAsync(one.Name, force: true, cancel);
-        }
-    }
-
-    private const string ExchangeFailed = "The new container could not take the old one's name.";
-
-    private async Task CarryAsync(string name, string luggage, CancellationToken cancel)
-    {
-        foreach (var home in _homes)
-        {
-            if (await engine.CopyOutAsync(name, home, luggage, cancel))
-            {
-                await engine.CopyInAsync(name + New, Path.Combine(luggage, Path.GetFileName(home)), Box.Home, cancel);
-            }
-        }
-    }
-
-    /// <summary>The new container answers, and its homes belong to its user.</summary>
-    private async Task<string> TryAsync(RunRequest request, string container, CancellationToken cancel)
-    {
-        await engine.StartAsync(container, cancel);
-        var owner = $"{request.User.UserId}:{request.User.GroupId}";
-        var owned = await RunAsync(
-            ["sh", "-c", $"for home in {string.Join(' ', _homes)}; do [ ! -d $home ] || chown -Rh {owner} $home; done"],
-            root: true
-        );
-        var said = owned.ExitCode == 0 ? await RunAsync(["codex", "--version"], root: false) : owned;
-        await engine.StopAsync(container, cancel);
+        await session.FinishAsync(cancel);
         return said.ExitCode == 0
             ? said.Output.Trim()
             : throw new UserError(
-                "Codex does not answer in the new container; the old one is as it was.",
+                "Codex does not answer in a container of the new image; the old one is as it was.",
                 $"{said.Output.Trim()} {said.Error.Trim()}".Trim(),
                 $"Build its image anew: codexctl build --rebuild --image {request.Image}"
             );
-
-        Task<ProcessResult> RunAsync(IReadOnlyList<string> command, bool root) =>
-            engine.CaptureAsync(
-                new ExecSpec(
-                    container,
-                    command,
-                    request.User,
-                    root,
-                    Terminal: false,
-                    new Dictionary<string, string>(request.Environment, StringComparer.Ordinal) { [Box.NoDoorVariable] = "1" },
-                    $"move{(root ? 1 : 2)}"
-                ),
-                _answer,
-                cancel: cancel
-            );
-    }
-
-    /// <summary>Not to be interrupted: two renames, and back when the second fails.</summary>
-    private async Task ExchangeAsync(string name)
-    {
-        await engine.RenameAsync(name, name + Old);
-        try
-        {
-            await engine.RenameAsync(name + New, name);
-        }
-        catch (Exception error) when (error is ProcessError or UserError)
-        {
-            await engine.RenameAsync(name + Old, name);
-            await engine.RemoveAsync(name + New, force: true);
-            throw new UserError(ExchangeFailed, error.Message, "The old one is as it was. Try again.");
-        }
-        try
-        {
-            await engine.RemoveAsync(name + Old, force: true);
-        }
-        catch (Exception error) when (error is ProcessError or UserError)
-        {
-            // The exchange is done; the next one clears it away.
-            services.Say($"the old container could not be removed ({error.Message}): {engine.Name} rm {name}{Old}");
-        }
     }
 }
-
-/// <summary>Takes the turn in which containers are looked up, made and removed.</summary>
-public delegate Task<IDisposable> GatewayTurn(CancellationToken cancel);

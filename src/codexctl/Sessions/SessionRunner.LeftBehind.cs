@@ -1,3 +1,4 @@
+using Codexctl.Engines;
 using Codexctl.Gateway;
 using Codexctl.Processes;
 
@@ -41,6 +42,35 @@ public sealed partial class SessionRunner
         {
             // The run is over, and its exit code is the command's.
             services.Say($"{order.Container} could not be stopped: {error.Message}");
+        }
+    }
+
+    /// <summary>
+    /// The Codex homes of the container that was here before an upgrade come into this one. They wait on where that fails: a run needs
+    /// them no more than a new container does.
+    /// </summary>
+    private async Task TakeLuggageAsync(Session session, CancellationToken cancel)
+    {
+        var files = services.Paths.Container(EngineName, session.Container);
+        if (!File.Exists(files.Luggage))
+        {
+            return;
+        }
+        using var alone = await FileLock.TakeAsync(files.Luggage + ".lock", shared: false, TimeSpan.FromMinutes(5), services.Clock, cancel);
+        if (alone is null || !File.Exists(files.Luggage))
+        {
+            return;
+        }
+        var said = await HomeLuggage.UnpackAsync(session, files.Luggage, cancel);
+        if (said.ExitCode == 0)
+        {
+            Directory.Delete(files.Move, recursive: true);
+        }
+        else if (said.ExitCode != Box.DoorSilent)
+        {
+            services.Say(
+                $"the sessions from before the upgrade could not be put into {session.Container} ({said.Error.Trim()}); they are kept, and the next run tries it again."
+            );
         }
     }
 

@@ -75,6 +75,7 @@ public sealed partial class SessionRunner(SessionServices services)
         try
         {
             await PrepareLoginAsync(request, session.Container, cancel);
+            await TakeLuggageAsync(session, cancel);
             return session;
         }
         catch
@@ -89,6 +90,7 @@ public sealed partial class SessionRunner(SessionServices services)
     {
         await using var session = await PrepareAsync(request, pin: true, cancel);
         await PrepareLoginAsync(request, session.Container, cancel);
+        await TakeLuggageAsync(session, cancel);
         await session.FinishAsync(cancel);
         return session.Container;
     }
@@ -154,15 +156,9 @@ public sealed partial class SessionRunner(SessionServices services)
     }
 
     /// <summary>`upgrade`: a container like this one, of another image, in its place.</summary>
-    /// <exception cref="UserError">The engine cannot, the container is in use, or the new one does not work.</exception>
-    public Task<string> MoveAsync(RunRequest request, string name, CancellationToken cancel) =>
-        services.Engine is IMovingEngine engine
-            ? new ContainerMove(services, engine, async token => await TakeTurnAsync(token)).MoveAsync(request, name, cancel)
-            : throw new UserError(
-                $"{EngineName} cannot exchange containers here.",
-                null,
-                "Make a new one instead, which loses its sessions: codexctl rm, then codexctl run"
-            );
+    /// <exception cref="UserError">The container is in use, or the new one does not work.</exception>
+    public Task<string> MoveAsync(RunRequest request, string image, Action<string> report, CancellationToken cancel) =>
+        new ContainerMove(this, services, (IExportingEngine)services.Engine).MoveAsync(request, image, report, cancel);
 
     private async Task StopInTurnAsync(ContainerInfo container, CancellationToken cancel)
     {

@@ -62,6 +62,30 @@ public class TcpDoorTests
     }
 
     [Fact]
+    public async Task It_moves_to_another_image_with_its_sessions_and_gets_such_a_door_again()
+    {
+        await using var scene = await DeadSocketsAsync();
+        var image = $"newer-{scene.Id}";
+        await ImageTests.OwnImageAsync(scene, image, "FROM codex\nRUN echo two > /tmp/version\n");
+        var made = await scene.RunAsync(
+            "run",
+            "--cmd",
+            "sh",
+            "-c",
+            "mkdir -p ~/.codex-local/sessions; echo said > ~/.codex-local/sessions/one"
+        );
+        made.ExitCode.ShouldBe(0, made.ToString());
+
+        var moved = await scene.RunAsync(new Call("upgrade", "--image", image) { Limit = TimeSpan.FromMinutes(3) });
+
+        moved.ExitCode.ShouldBe(0, moved.ToString());
+        var there = await scene.RunAsync("run", "--cmd", "sh", "-c", "cat ~/.codex-local/sessions/one /tmp/version");
+        there.Output.ShouldBe("said\ntwo\n", there.ToString());
+        there.Error.ShouldContain("has a door over TCP");
+        (await scene.StatesAsync()).Count.ShouldBe(1);
+    }
+
+    [Fact]
     public async Task Nothing_but_the_doors_port_can_be_reached_and_root_cannot_change_that()
     {
         await using var scene = await DeadSocketsAsync();

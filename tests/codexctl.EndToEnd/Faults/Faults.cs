@@ -88,7 +88,7 @@ internal sealed class HeldDocker
             # The calls to hold or to fail are named by their first words.
             hold=$(cat {{_folder}}/hold 2>/dev/null)
             case "$*" in
-            "${hold:-nothing}"*) touch {{_folder}}/held; while [ -e {{_folder}}/hold ]; do sleep 0.02; done ;;
+            "${hold:-nothing}"*) touch {{_folder}}/held; while [ "$(cat {{_folder}}/hold 2>/dev/null)" = "$hold" ]; do sleep 0.02; done ;;
             esac
             fail=$(cat {{_folder}}/fail 2>/dev/null)
             case "$*" in
@@ -108,6 +108,7 @@ internal sealed class HeldDocker
         });
     }
 
+    /// <summary>What is held already goes on.</summary>
     public void Hold(string words)
     {
         File.Delete($"{_folder}/held");

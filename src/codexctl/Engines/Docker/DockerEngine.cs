@@ -3,7 +3,7 @@ using Codexctl.Processes;
 namespace Codexctl.Engines.Docker;
 
 /// <summary>Docker by its command-line client; podman too, as a dialect of it.</summary>
-public sealed partial class DockerEngine(IProcesses processes, DockerDialect dialect, EngineDoor door) : IMovingEngine
+public sealed partial class DockerEngine(IProcesses processes, DockerDialect dialect, EngineDoor door) : IExportingEngine
 {
     private static readonly TimeSpan _lookUp = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan _copy = TimeSpan.FromMinutes(30);
@@ -131,28 +131,6 @@ public sealed partial class DockerEngine(IProcesses processes, DockerDialect dia
 
     public Task<ProcessResult> CaptureAsync(ExecSpec spec, TimeSpan limit, string? input = null, CancellationToken cancel = default) =>
         processes.CaptureAsync(ExecCommand(spec), limit, input, cancel);
-
-    public async Task RenameAsync(string name, string newName, CancellationToken cancel = default) =>
-        await CheckedAsync(["container", "rename", name, newName], _lookUp, cancel);
-
-    public async Task<bool> CopyOutAsync(string container, string path, string hostFolder, CancellationToken cancel = default)
-    {
-        string[] arguments = ["container", "cp", $"{container}:{path}", hostFolder];
-        var result = await RunAsync(arguments, _copy, cancel);
-        if (result.ExitCode == 0)
-        {
-            return true;
-        }
-        return
-            result.Error.Contains("Could not find the file", StringComparison.OrdinalIgnoreCase)
-            || result.Error.Contains("no such file or directory", StringComparison.OrdinalIgnoreCase)
-            || result.Error.Contains("could not be found on container", StringComparison.OrdinalIgnoreCase)
-            ? false
-            : throw Explain(arguments, result);
-    }
-
-    public async Task CopyInAsync(string container, string hostPath, string folder, CancellationToken cancel = default) =>
-        await CheckedAsync(["container", "cp", hostPath, $"{container}:{folder}"], _copy, cancel);
 
     public async Task ExportAsync(string container, string file, CancellationToken cancel = default) =>
         await CheckedAsync(["container", "export", "--output", file, container], _copy, cancel);
