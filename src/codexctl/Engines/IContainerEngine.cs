@@ -57,15 +57,12 @@ public interface IImageEngine : IContainerEngine
 {
     Task<ImageInfo?> InspectImageAsync(string image, CancellationToken cancel = default);
 
-    /// <summary>
-    /// Containers as <see cref="IContainerEngine.InspectAsync"/> tells them, and an image, in one call; without the image where the
-    /// engine would need a second call for it.
-    /// </summary>
+    /// <summary>Containers as <see cref="IContainerEngine.InspectAsync"/> tells them, and an image, in one call where the engine can.</summary>
     async Task<(IReadOnlyList<ContainerInfo> Containers, ImageInfo? Image)> InspectWithImageAsync(
         IReadOnlyList<string> names,
         string image,
         CancellationToken cancel = default
-    ) => (await InspectAsync(names, cancel), null);
+    ) => (await InspectAsync(names, cancel), await InspectImageAsync(image, cancel));
 
     /// <summary>The images that codexctl built (they carry the label), with and without a name.</summary>
     Task<IReadOnlyList<ImageInfo>> ListImagesAsync(string label, CancellationToken cancel = default);
@@ -194,8 +191,8 @@ public sealed record ContainerSpec(
     long? MemoryBytes
 )
 {
-    /// <summary>What the box calls itself; null for the container's name.</summary>
-    public string? HostName { get; init; }
+    /// <summary>The image, where the engine was asked about it already.</summary>
+    public ImageInfo? FoundImage { get; init; }
 
     /// <summary>The door over TCP; null for the socket. Its token is no part of this.</summary>
     public TcpDoor? Door { get; init; }

@@ -101,6 +101,14 @@ public sealed class ContainerMove(SessionRunner runner, SessionServices services
             await engine.ExportAsync(name, export, cancel);
             HomeLuggage.Pack(export, packed);
         }
+        catch (InvalidDataException error)
+        {
+            throw new UserError(
+                $"What {engine.Name} exported of the container {name} cannot be read; it is as it was.",
+                error.Message,
+                $"To begin anew without its sessions: codexctl rm --name {name}, then codexctl run"
+            );
+        }
         finally
         {
             File.Delete(export);

@@ -157,10 +157,7 @@ public sealed partial class SessionRunner
         {
             var there = await services.Engine.InspectAsync(candidates, cancel);
             var plan = SessionPlanner.Plan(request, candidates, there);
-            if (images is null || !plan.Create)
-            {
-                return (there, null, plan);
-            }
+            return (there, images is null || !plan.Create ? null : await images.InspectImageAsync(request.Image, cancel), plan);
         }
         var (found, image) = await images.InspectWithImageAsync(candidates, request.Image, cancel);
         return (found, image, SessionPlanner.Plan(request, candidates, found));
@@ -232,7 +229,13 @@ public sealed partial class SessionRunner
                     }
                     if (plan.Create)
                     {
-                        await services.Engine.CreateAsync(ContainerSpecs.For(request, plan.Name, files, door), cancel);
+                        await services.Engine.CreateAsync(
+                            ContainerSpecs.For(request, plan.Name, files, door) with
+                            {
+                                FoundImage = image,
+                            },
+                            cancel
+                        );
                     }
                     if (plan.Start)
                     {

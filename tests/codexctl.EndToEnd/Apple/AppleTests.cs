@@ -138,6 +138,24 @@ public class AppleTests
     }
 
     [Fact]
+    public async Task An_image_of_another_recipe_is_told_when_a_container_is_made_from_it()
+    {
+        await using var scene = await Scene.CreateAsync(Engine.Apple);
+        var image = $"own-{scene.Id}";
+        var recipe = await ImageTests.OwnImageAsync(scene, image, "FROM codex\nRUN echo one > /tmp/version\n");
+        var first = await scene.RunAsync("run", "--temp", "--image", image, "--cmd", "cat", "/tmp/version");
+        (first.ExitCode, first.Output).ShouldBe((0, "one\n"), first.ToString());
+
+        await File.WriteAllTextAsync(recipe, "FROM codex\nRUN echo two > /tmp/version\n");
+
+        var second = await scene.RunAsync("run", "--temp", "--image", image, "--cmd", "cat", "/tmp/version");
+        (second.ExitCode, second.Output).ShouldBe((0, "one\n"), second.ToString());
+        second.Error.ShouldContain(
+            $"is of another recipe than this codexctl's. Going on with it. Build it anew: codexctl build --image {image}"
+        );
+    }
+
+    [Fact]
     public async Task A_command_is_the_person_without_privileges_and_can_only_use_the_door()
     {
         await using var scene = await Scene.CreateAsync(Engine.Apple, Person.Ordinary);

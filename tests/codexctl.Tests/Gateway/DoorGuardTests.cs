@@ -127,8 +127,7 @@ public sealed class DoorGuardTests : IAsyncDisposable
             silent.Add(await ConnectAsync());
         }
         // One more is broken off at once; when depends on when the server has taken the others.
-        using var extra = await ConnectAsync();
-        (await EndAsync(extra)).ShouldBeOneOf("", "(reset)");
+        await IsBrokenOffAsync();
 
         _time.Advance(DoorGuard.Patience);
         foreach (var socket in silent)
@@ -140,6 +139,17 @@ public sealed class DoorGuardTests : IAsyncDisposable
         await known.SendAsync(DoorGuard.Opening(_token));
         await known.SendAsync("x"u8.ToArray());
         (await EndAsync(known)).ShouldBe(Welcome + "x");
+    }
+
+    /// <summary>A connection that is broken off, perhaps before it knows that it was made.</summary>
+    private async Task IsBrokenOffAsync()
+    {
+        try
+        {
+            using var socket = await ConnectAsync();
+            (await EndAsync(socket)).ShouldBeOneOf("", "(reset)");
+        }
+        catch (SocketException error) when (error.SocketErrorCode == SocketError.ConnectionReset) { }
     }
 
     [Fact]

@@ -59,7 +59,7 @@ public sealed partial class AppleEngine(IProcesses processes, Paths paths, Perso
     {
         var links = paths.Container(EngineName, spec.Name).Links;
         // `create` would fetch an image that is missing from wherever its name leads.
-        var image = await InspectImageAsync(spec.Image, cancel) ?? throw new ImageMissingException(spec.Image);
+        var image = spec.FoundImage ?? await InspectImageAsync(spec.Image, cancel) ?? throw new ImageMissingException(spec.Image);
         // Elsewhere containers carry their image's labels by themselves. Those of a container win.
         var inherited = image.Labels.Where(label => label.Key.StartsWith("codexctl.", StringComparison.Ordinal));
         var labels = spec.Labels.UnionBy(inherited, label => label.Key, StringComparer.Ordinal).ToDictionary(StringComparer.Ordinal);

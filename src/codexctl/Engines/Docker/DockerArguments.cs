@@ -8,7 +8,7 @@ public static class DockerArguments
     public static List<string> Create(DockerDialect dialect, ContainerSpec spec)
     {
         // --pull never: an image that is missing is built by us or an error, never fetched from somewhere by surprise.
-        List<string> arguments = ["create", "--pull", "never", "--name", spec.Name, "--hostname", HostName(spec.HostName ?? spec.Name)];
+        List<string> arguments = ["create", "--pull", "never", "--name", spec.Name, "--hostname", HostName(spec.Name)];
         arguments.AddRange(dialect.Create);
         if ((spec is { Network: BoxNetwork.None, Door: null } ? "none" : dialect.FullNetwork) is { } network)
         {

@@ -206,6 +206,17 @@ public sealed class AppleEngineTests : IDisposable
     }
 
     [Fact]
+    public async Task An_image_that_was_looked_at_already_is_not_asked_for_again()
+    {
+        _processes.Expect("container create", "codex-app\n");
+        var found = new ImageInfo("codex", "sha256:1", new Dictionary<string, string>(), null, null);
+
+        await Engine().CreateAsync(AppleArgumentsTests.Spec with { FoundImage = found });
+
+        _processes.Calls.ShouldNotContain(call => call.Arguments.Contains("image"));
+    }
+
+    [Fact]
     public async Task A_name_that_was_taken_meanwhile_is_told_apart()
     {
         Known()
