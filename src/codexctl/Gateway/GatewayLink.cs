@@ -91,11 +91,20 @@ public sealed class GatewayLink : IAsyncDisposable
     {
         try
         {
-            return await FinishAsync(kill, lease, cancel);
+            return await FinishAsync(new ControlRequest("finish", Kill: kill), lease, cancel);
         }
         finally
         {
             lease.Dispose();
+        }
+    }
+
+    /// <summary>Ends the run before it began: another program made a container of that name, which is not the gateway's to stop.</summary>
+    public async Task LeaveAsync(FileLock lease)
+    {
+        using (lease)
+        {
+            await FinishAsync(new ControlRequest("finish", Taken: true), lease, CancellationToken.None);
         }
     }
 
@@ -115,7 +124,7 @@ public sealed class GatewayLink : IAsyncDisposable
         _disposed.Dispose();
     }
 
-    private async Task<GatewayEnd> FinishAsync(bool kill, FileLock lease, CancellationToken cancel)
+    private async Task<GatewayEnd> FinishAsync(ControlRequest finish, FileLock lease, CancellationToken cancel)
     {
         // A gateway can die at any moment, also between our word and its answer: its successor is asked then.
         for (var tries = 0; tries < 3; tries++)
@@ -126,7 +135,7 @@ public sealed class GatewayLink : IAsyncDisposable
             }
             if (!life.Stopping)
             {
-                await life.Socket.TrySendAsync(new ControlRequest("finish", Kill: kill));
+                await life.Socket.TrySendAsync(finish);
             }
             var reply = await WithinAsync(life.Receipt.Task, _receiptLimit, cancel);
             if (reply?.Receipt is not { } receipt)

@@ -45,6 +45,7 @@ public sealed record GatewayOrder(
 /// <param name="Login">As in the order (join): runs that use OpenAI and runs that do not are never in one box.</param>
 /// <param name="Key">What the run's requests to the broker carry (join). A secret of the box, worth nothing outside of it.</param>
 /// <param name="Record">Bodies are recorded from now on (join).</param>
+/// <param name="Taken">Another program made a container of that name: it is left alone (finish).</param>
 /// <param name="Again">The gateway that the run joined first has died: what went through it is not counted here (join).</param>
 public sealed record ControlRequest(
     string Do,
@@ -55,7 +56,8 @@ public sealed record ControlRequest(
     bool Again = false,
     bool Record = false,
     string? Login = null,
-    string? Key = null
+    string? Key = null,
+    bool Taken = false
 );
 
 /// <summary>The gateway's answer, a line.</summary>

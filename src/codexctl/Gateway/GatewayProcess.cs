@@ -41,6 +41,9 @@ internal sealed class GatewayProcess(
     private bool _closing;
     private bool _tookOver;
 
+    /// <summary>The name belongs to another program's container.</summary>
+    private volatile bool _taken;
+
     /// <param name="ready">Called once front ends can connect.</param>
     public async Task RunAsync(Action ready)
     {
@@ -166,7 +169,7 @@ internal sealed class GatewayProcess(
     /// <summary>What a box has of the login comes out before it stops, whoever was killed. Returns what the person should know.</summary>
     private async Task<string?> TakeLoginOutAsync()
     {
-        if (!File.Exists(files.LoginInside))
+        if (_taken || !File.Exists(files.LoginInside))
         {
             return null;
         }
@@ -185,6 +188,10 @@ internal sealed class GatewayProcess(
 
     private async Task<string?> StopContainerAsync()
     {
+        if (_taken)
+        {
+            return null;
+        }
         using var limit = new CancellationTokenSource(StopLimit);
         try
         {
@@ -298,6 +305,7 @@ internal sealed class GatewayProcess(
                 lock (_gate)
                 {
                     connection.Finished = true;
+                    _taken |= request.Taken;
                     others = _connections.Any(other => other != connection && !other.Finished);
                 }
                 // It stays connected to hear of the end, but its lease comes back now.
@@ -347,6 +355,7 @@ internal sealed class GatewayProcess(
             {
                 return new ControlReply(Ok: false, "The gateway is ending.", Stopping: true);
             }
+            _taken = false;
             TakeOverChanges(request.Again);
             connection.Session = session;
             if (request.Key is { } key)

@@ -243,6 +243,12 @@ public sealed partial class SessionRunner
                     }
                 }
             }
+            catch (NameTakenException)
+            {
+                await link.LeaveAsync(lease);
+                await link.DisposeAsync();
+                throw;
+            }
             catch
             {
                 await link.DisposeAsync();

@@ -45,6 +45,34 @@ public class TogetherTests
     }
 
     [Fact]
+    public async Task Another_program_that_takes_the_name_at_the_same_instant_keeps_its_container_as_it_is()
+    {
+        await using var scene = await Scene.CreateAsync(Engine.Docker);
+        var name = $"codex-work-{scene.Id}";
+        var docker = new HeldDocker(scene);
+        docker.Hold("create");
+        var run = scene.Start("run", "--cmd", "echo", "fine");
+        await docker.IsHeldAsync();
+        Machine.Run("docker", "run", "--detach", "--name", name, "--entrypoint", "sleep", Machine.BaseImage, "4411").ExitCode.ShouldBe(0);
+        scene.Later(() =>
+        {
+            Machine.Run("docker", "rm", "--force", name);
+            return Task.CompletedTask;
+        });
+
+        docker.LetGo();
+        var outcome = await run.EndAsync();
+
+        outcome.ExitCode.ShouldBe(0, outcome.ToString());
+        outcome.Output.ShouldBe("fine\n");
+        outcome.Error.ShouldContain("Another program took the container's name");
+        // The gateway that was there for the name is through.
+        await scene.NothingIsLeftAsync();
+        Machine.Run("docker", "inspect", "--format", "{{.State.Running}}", name).Output.ShouldBe("true\n");
+        (await scene.StatesAsync()).Keys.ShouldBe([$"{name}-{Paths.Hash(scene.Work)}"]);
+    }
+
+    [Fact]
     public async Task A_run_of_another_folder_does_not_wait_for_an_engine_that_stops_slowly()
     {
         await using var scene = await Scene.CreateAsync(Engine.Docker);
