@@ -1,5 +1,4 @@
 using System.Net;
-using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Yarp.ReverseProxy.Forwarder;
 
@@ -37,18 +36,4 @@ internal static class Forwarding
                 ActivityHeadersPropagator = null,
             }
         );
-
-    /// <summary>Notes when the answer begins.</summary>
-    internal abstract class TimedTransformer(CallRecord call) : HttpTransformer
-    {
-        public override ValueTask<bool> TransformResponseAsync(
-            HttpContext httpContext,
-            HttpResponseMessage? proxyResponse,
-            CancellationToken cancellationToken
-        )
-        {
-            call.FirstByte();
-            return base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken);
-        }
-    }
 }

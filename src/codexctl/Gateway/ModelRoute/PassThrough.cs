@@ -43,8 +43,7 @@ internal sealed class PassThrough(HttpMessageInvoker upstream, ModelServer serve
             ? new MemoryStream(part.Array!, part.Offset, part.Count, writable: false)
             : new MemoryStream(bytes.ToArray(), writable: false);
 
-    private sealed class Transformer(ModelServer server, string path, int? length, string? authorization, CallRecord call)
-        : Forwarding.TimedTransformer(call)
+    private sealed class Transformer(ModelServer server, string path, int? length, string? authorization, CallRecord call) : HttpTransformer
     {
         public override ValueTask TransformRequestAsync(
             HttpContext httpContext,
@@ -69,6 +68,16 @@ internal sealed class PassThrough(HttpMessageInvoker upstream, ModelServer serve
                 content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
             }
             return default;
+        }
+
+        public override ValueTask<bool> TransformResponseAsync(
+            HttpContext httpContext,
+            HttpResponseMessage? proxyResponse,
+            CancellationToken cancellationToken
+        )
+        {
+            call.FirstByte();
+            return base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken);
         }
     }
 }

@@ -1,3 +1,5 @@
+using System.Globalization;
+using Codexctl.Gateway.Egress;
 using Codexctl.Gateway.ModelRoute;
 using Codexctl.Gateway.Recording;
 using Microsoft.AspNetCore.Http;
@@ -14,25 +16,49 @@ internal sealed class ForwardedRequests(Uri target, IExchangeSink sink, TimeProv
 
     public async Task HandleAsync(HttpContext context)
     {
-        var call = new CallRecord(time, context) { Kind = "pass" };
+        var call = new RelayCall(time, HeadOf(context.Request), sink);
+        call.Sent();
+        context.Request.Body = new TappedStream(context.Request.Body) { OnRead = call.Sends, OnEnd = call.SentAll };
+        context.Response.Body = new TappedStream(context.Response.Body) { OnWrite = call.Answers };
         try
         {
             var error = await _forwarder.SendAsync(context, target.AbsoluteUri, _upstream, Forwarding.Config, new AsItIs(target, call));
             if (error != ForwarderError.None)
             {
-                call.Left = context.RequestAborted.IsCancellationRequested;
-                call.Error = call.Left ? null : context.Features.Get<IForwarderErrorFeature>()?.Exception?.Message ?? error.ToString();
+                var reason = context.Features.Get<IForwarderErrorFeature>()?.Exception?.Message ?? error.ToString();
+                var left = context.RequestAborted.IsCancellationRequested;
+                call.Fail(left && !context.Response.HasStarted ? 0 : context.Response.StatusCode, left ? "the client left" : reason);
             }
         }
         finally
         {
-            sink.Add(call.Finish(context));
+            sink.Add(call.Finish());
         }
     }
 
     public void Dispose() => _upstream.Dispose();
 
-    private sealed class AsItIs(Uri target, CallRecord call) : Forwarding.TimedTransformer(call)
+    private static MessageHead HeadOf(HttpRequest request) =>
+        new(
+            request.Method,
+            request.HttpContext.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget,
+            request.Protocol,
+            [.. request.Headers.SelectMany(header => header.Value, (header, value) => KeyValuePair.Create(header.Key, value ?? ""))]
+        );
+
+    private static MessageHead HeadOf(HttpResponseMessage response) =>
+        new(
+            "HTTP/1.1",
+            ((int)response.StatusCode).ToString(CultureInfo.InvariantCulture),
+            response.ReasonPhrase ?? "",
+            [
+                .. response
+                    .Headers.NonValidated.Concat(response.Content.Headers.NonValidated)
+                    .SelectMany(header => header.Value, (header, value) => KeyValuePair.Create(header.Key, value)),
+            ]
+        );
+
+    private sealed class AsItIs(Uri target, RelayCall call) : HttpTransformer
     {
         public override async ValueTask TransformRequestAsync(
             HttpContext httpContext,
@@ -49,6 +75,19 @@ internal sealed class ForwardedRequests(Uri target, IExchangeSink sink, TimeProv
             );
             // The server's own address: Ollama answers nobody else.
             proxyRequest.Headers.Host = null;
+        }
+
+        public override ValueTask<bool> TransformResponseAsync(
+            HttpContext httpContext,
+            HttpResponseMessage? proxyResponse,
+            CancellationToken cancellationToken
+        )
+        {
+            if (proxyResponse is not null)
+            {
+                call.Answered((int)proxyResponse.StatusCode, HeadOf(proxyResponse));
+            }
+            return base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken);
         }
     }
 }

@@ -1,6 +1,8 @@
+using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using Codexctl.Gateway.Log;
+using Codexctl.Gateway.Proxy;
 using Codexctl.Gateway.Recording;
 using Codexctl.Tests.Gateway.Recording;
 
@@ -130,6 +132,57 @@ public sealed class RelayRecordingTests
         var shown = Show(watched);
         shown.ShouldContain("GET /api/tags");
         shown.ShouldContain("ollama serve");
+    }
+
+    [Fact]
+    public async Task What_comes_by_http2_is_shown_as_everything_else()
+    {
+        var watched = new List<Exchange>();
+        using var server = new TcpListener(IPAddress.Loopback, 0);
+        server.Start();
+        await using (var recorder = Recorder.Watching(TimeProvider.System, watched.Add))
+        {
+            var target = new Uri($"http://{server.LocalEndpoint}");
+            using var forwarded = new ForwardedRequests(target, recorder, TimeProvider.System);
+            await using var proxy = new ProxyServer(
+                new HttpRelay(target, new HostRule([]), recorder, TimeProvider.System),
+                forwarded.HandleAsync,
+                everythingToRequests: false
+            );
+            await proxy.StartAsync();
+            using var front = new TcpListener(IPAddress.Loopback, 0);
+            front.Start();
+            using var client = new HttpClient(new SocketsHttpHandler { UseProxy = false });
+            using var question = new HttpRequestMessage(HttpMethod.Post, $"http://{front.LocalEndpoint}/api/chat")
+            {
+                Version = HttpVersion.Version20,
+                VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+                Content = new StringContent(Question, Encoding.UTF8, "application/json"),
+            };
+            var asked = client.SendAsync(question, TestContext.Current.CancellationToken);
+            proxy.Accept(await front.AcceptSocketAsync(TestContext.Current.CancellationToken));
+            using var serving = await server.AcceptSocketAsync(TestContext.Current.CancellationToken);
+            (await RelayHost.ReadUntilAsync(serving, "}]}")).ShouldContain("sk-proj-abcdefghijklmnop1234");
+            const string Answer =
+                "{\"message\":{\"content\":\"Hello there.\"}}\n{\"done\":true,\"message\":{\"content\":\"\"},\"prompt_eval_count\":12,\"eval_count\":3}\n";
+            await RelayHost.SayAsync(
+                serving,
+                $"HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nContent-Length: {Answer.Length}\r\n\r\n{Answer}"
+            );
+            using var answered = await asked;
+            (answered.Version, await answered.Content.ReadAsStringAsync()).ShouldBe((HttpVersion.Version20, Answer));
+            for (var i = 0; i < 500 && !watched.ToArray().OfType<ModelCall>().Any(); i++)
+            {
+                await Task.Delay(10, TestContext.Current.CancellationToken);
+            }
+        }
+
+        var shown = Show(watched);
+        shown.ShouldContain("person   hi, my key is [redacted]\n");
+        shown.ShouldContain("answer   Hello there.\n");
+        shown.ShouldContain("12 tokens in, 3 out");
+        var call = watched.OfType<ModelCall>().ShouldHaveSingleItem();
+        (call.Kind, call.Model, call.Status, call.Error).ShouldBe(("turn", "gpt-oss:20b", 200, null));
     }
 
     private static Task<(string Shown, List<Exchange> Seen)> AskAsync(string path, string body, string type, params string[] answer) =>
