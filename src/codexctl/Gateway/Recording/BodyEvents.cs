@@ -91,7 +91,7 @@ internal sealed class BodyEvents
                     ? new BodyData(null, System.Text.Encoding.UTF8.GetString(message.Data.Span))
                     : new BodyData(json, null);
                 var part = new CallPart(bytes.At, bytes.Id, bytes.Since, message.Event == type ? null : message.Event, data);
-                foreach (var ready in _redaction.Add(part))
+                foreach (var ready in _redaction.Add(part, message.Data))
                 {
                     yield return ready;
                 }

@@ -23,7 +23,8 @@ internal sealed class StreamRedaction
     private readonly Dictionary<string, Strand> _strands = new(StringComparer.Ordinal);
 
     /// <summary>Adds a piece; gives those that may be written now.</summary>
-    public IEnumerable<CallPart> Add(CallPart part)
+    /// <param name="bytes">Its JSON as it came: of a piece that is held back only this is kept, because its nodes take ten times as much memory.</param>
+    public IEnumerable<CallPart> Add(CallPart part, ReadOnlyMemory<byte> bytes)
     {
         if (part.Data.Json is not JsonObject message || StreamedTexts.Of(message) is not { } texts)
         {
@@ -38,21 +39,21 @@ internal sealed class StreamRedaction
             };
             yield break;
         }
-        var held = new Held(part);
-        foreach (var text in texts)
+        var held = new Held(part, bytes, texts.Count);
+        for (var i = 0; i < texts.Count; i++)
         {
-            if (!_strands.TryGetValue(text.Strand, out var strand))
+            if (!_strands.TryGetValue(texts[i].Strand, out var strand))
             {
-                _strands.Add(text.Strand, strand = new Strand());
+                _strands.Add(texts[i].Strand, strand = new Strand());
             }
-            strand.Add(text, held);
+            strand.Add(texts[i].Value, held, i);
         }
         _queue.Enqueue(held);
         foreach (var strand in _strands.Values)
         {
             strand.Decide(all: false);
         }
-        while (_queue.TryPeek(out var first) && first.Undecided == 0)
+        while (_queue.TryPeek(out var first) && first.Decided)
         {
             yield return _queue.Dequeue().Done();
         }
@@ -72,52 +73,75 @@ internal sealed class StreamRedaction
         }
     }
 
-    /// <summary>A piece that waits.</summary>
-    private sealed class Held(CallPart part)
+    /// <summary>A piece that waits. A long text without spaces has hundreds of them, in each of a thousand streams: so it keeps little.</summary>
+    private sealed class Held(CallPart part, ReadOnlyMemory<byte> bytes, int texts)
     {
-        public int Undecided { get; set; }
+        private readonly DateTimeOffset _at = part.At;
+        private readonly long _id = part.Id;
+        private readonly TimeSpan _since = part.Since;
+        private readonly string? _event = part.Event;
+        private string[]? _values;
+        private int _decided;
 
-        public List<(StreamedText Text, string Value)> Changes { get; } = [];
+        /// <summary>Whether it is known of all its texts what may be told.</summary>
+        public bool Decided => _decided == texts;
+
+        public void Decide(int text, string value)
+        {
+            _values ??= new string[texts];
+            _values[text] = value;
+            _decided++;
+        }
 
         public CallPart Done()
         {
-            // First the rest of the message, then the texts that were looked at as a whole.
-            var clean = BodyRedaction.Clean(part.Data.Json);
-            foreach (var (text, value) in Changes)
+            var message = (JsonObject)BodyRedaction.Parse(bytes)!;
+            var found = StreamedTexts.Of(message)!;
+            // The texts were looked at as a whole: a piece of its own could show less or more.
+            foreach (var text in found)
             {
-                text.Owner[text.Name] = value;
+                text.Owner[text.Name] = "";
             }
-            return part with { Data = new BodyData(clean, null) };
+            var clean = BodyRedaction.Clean(message);
+            for (var i = 0; i < found.Count; i++)
+            {
+                found[i].Owner[found[i].Name] = _values![i];
+            }
+            return new CallPart(_at, _id, _since, _event, new BodyData(clean, null));
         }
     }
 
     /// <summary>One text that grows: the answer, the reasoning, the arguments of a call.</summary>
     private sealed class Strand
     {
-        private readonly List<(StreamedText Text, Held Held)> _pieces = [];
+        private readonly List<(int Length, Held Held, int Text)> _pieces = [];
         private readonly StringBuilder _text = new();
 
         // The beginning of the text that is told already: the end of a secret that goes on.
         private int _before;
 
-        public void Add(StreamedText text, Held held)
+        // Nothing could be told, and no word has ended since.
+        private bool _waits;
+
+        public void Add(string value, Held held, int text)
         {
-            held.Undecided++;
-            _pieces.Add((text, held));
-            _text.Append(text.Value);
+            _waits = _waits && !value.Any(char.IsWhiteSpace) && !char.IsWhiteSpace(_text[^1]);
+            _pieces.Add((value.Length, held, text));
+            _text.Append(value);
         }
 
         public void Decide(bool all)
         {
-            if (_pieces.Count == 0)
+            if (_pieces.Count == 0 || (_waits && !all && _text.Length <= Most))
             {
                 return;
             }
             var text = _text.ToString();
             var safe = all ? text.Length : SafeLength(text);
-            if (_before + _pieces[0].Text.Value.Length > safe)
+            if (_before + _pieces[0].Length > safe)
             {
                 // Looked at again when more is there; a long text without spaces must not be searched for each of its pieces.
+                _waits = Secrets.OpenKey(text) < 0;
                 return;
             }
             var found = Secrets.Find(text);
@@ -125,9 +149,9 @@ internal sealed class StreamRedaction
             var (fits, fitsLength) = (0, _before);
             // A secret without an end in sight is told as far as it came, which is the mask.
             var endless = !all && text.Length > Most && found is [.., var open] && open.End >= safe;
-            while (count < _pieces.Count && length + _pieces[count].Text.Value.Length <= safe)
+            while (count < _pieces.Count && length + _pieces[count].Length <= safe)
             {
-                length += _pieces[count++].Text.Value.Length;
+                length += _pieces[count++].Length;
                 // Nor may the words by which a secret is known go before it.
                 if (endless || !found.Exists(secret => secret.Context < length && length < secret.End))
                 {
@@ -135,12 +159,10 @@ internal sealed class StreamRedaction
                 }
             }
             var at = _before;
-            foreach (var (piece, held) in _pieces.Take(fits))
+            foreach (var (piece, held, number) in _pieces.Take(fits))
             {
-                // Always: cleaning the message piece by piece could have found less or more than the whole shows.
-                held.Changes.Add((piece, Part(text, at, at + piece.Value.Length, found)));
-                held.Undecided--;
-                at += piece.Value.Length;
+                held.Decide(number, Part(text, at, at + piece, found));
+                at += piece;
             }
             _pieces.RemoveRange(0, fits);
             Forget(text, fitsLength, found);
