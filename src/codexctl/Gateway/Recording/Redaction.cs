@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Text.RegularExpressions;
 
 namespace Codexctl.Gateway.Recording;
@@ -15,8 +14,7 @@ public static partial class Redaction
 
     private const RegexOptions Options = RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture;
 
-    // Names of models, methods and paths come again and again. None that had anything to hide.
-    private static readonly ConcurrentDictionary<string, bool> _harmless = new(StringComparer.Ordinal);
+    private static readonly HarmlessTexts _harmless = new(Clean);
 
     /// <summary>The path of a request target: without query and fragment, without anything that looks like a token.</summary>
     public static string Path(string target)
@@ -26,23 +24,7 @@ public static partial class Redaction
     }
 
     /// <summary>Any text: names of hosts and models, errors. User names and passwords in addresses and query strings go too.</summary>
-    public static string Text(string text)
-    {
-        if (_harmless.ContainsKey(text))
-        {
-            return text;
-        }
-        var clean = Clean(text);
-        if (clean == text && text.Length <= 128)
-        {
-            if (_harmless.Count >= 256)
-            {
-                _harmless.Clear();
-            }
-            _harmless.TryAdd(text, true);
-        }
-        return clean;
-    }
+    public static string Text(string text) => _harmless.Clean(text);
 
     private static string Clean(string text)
     {

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 using System.Text.RegularExpressions;
 
@@ -12,12 +13,44 @@ internal static partial class Secrets
 {
     private const RegexOptions Options = RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture;
 
+    /// <summary>Each expression below wants one of these words in some case, or a run of signs without a space.</summary>
+    private static readonly SearchValues<string> _words = SearchValues.Create(
+        [
+            "-----BEGIN",
+            "://",
+            "bearer",
+            "basic",
+            "authorization",
+            "cookie",
+            "key",
+            "secret",
+            "token",
+            "credential",
+            "passw",
+            "passphrase",
+            "pwd",
+            "signature=",
+            "sig=",
+            "code=",
+            "auth=",
+        ],
+        StringComparison.OrdinalIgnoreCase
+    );
+
+    /// <summary>Of the shortest token: a beginning of two signs and twelve more.</summary>
+    private const int ShortestRun = 14;
+
+    private static readonly SearchValues<char> _run = SearchValues.Create(
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=._-"
+    );
+
+    /// <summary>Letters that the expressions take for a k, an i or an s without case, and a search for words does not.</summary>
+    private static readonly SearchValues<char> _alike = SearchValues.Create("\u212A\u0130\u0131\u017F");
+
+    private static readonly HarmlessTexts _harmless = new(text => Search(text) is { Count: > 0 } found ? Hide(text, found) : text);
+
     /// <summary>Text without its secrets.</summary>
-    public static string Hide(string text)
-    {
-        var found = Find(text);
-        return found.Count == 0 ? text : Hide(text, found);
-    }
+    public static string Hide(string text) => MayHide(text) ? _harmless.Clean(text) : text;
 
     internal static string Hide(string text, IReadOnlyList<Secret> found)
     {
@@ -32,14 +65,12 @@ internal static partial class Secrets
     }
 
     /// <summary>Where they are, in order, not overlapping.</summary>
-    public static List<Secret> Find(string text)
+    public static List<Secret> Find(string text) => MayHide(text) ? Search(text) : [];
+
+    /// <summary>As <see cref="Find"/>, without a look first at whether it is worth it.</summary>
+    internal static List<Secret> Search(string text)
     {
         var found = new List<Secret>();
-        // Most texts have nothing that could be one: shorter than any of them.
-        if (text.Length < 7)
-        {
-            return found;
-        }
         Add(found, PrivateKeys().Matches(text), _ => true);
         Add(found, UserInfo().Matches(text), _ => true);
         Add(found, Schemes().Matches(text), value => value.Length >= 20 || value.Any(char.IsAsciiDigit));
@@ -61,6 +92,30 @@ internal static partial class Secrets
     {
         var begin = text.LastIndexOf("-----BEGIN", StringComparison.Ordinal);
         return begin >= 0 && text.IndexOf("-----END", begin, StringComparison.Ordinal) < 0 ? begin : -1;
+    }
+
+    /// <summary>False for most texts, and soon: they have nothing that could be a secret.</summary>
+    private static bool MayHide(ReadOnlySpan<char> text)
+    {
+        if (text.Length < 7)
+        {
+            // Shorter than any of them.
+            return false;
+        }
+        if (text.ContainsAny(_words) || text.ContainsAny(_alike))
+        {
+            return true;
+        }
+        while (text.Length >= ShortestRun)
+        {
+            var end = text.IndexOfAnyExcept(_run);
+            if (end >= ShortestRun || end < 0)
+            {
+                return true;
+            }
+            text = text[(end + 1)..];
+        }
+        return false;
     }
 
     private static void Add(List<Secret> found, MatchCollection matches, Func<string, bool> isSecret)

@@ -210,4 +210,30 @@ public sealed class SecretShapesTests
                 .OfType<CallPart>()
                 .Select(part => (string?)part.Data.Json!["choices"]![0]!["delta"]!["content"])
         );
+
+    [Fact]
+    public void The_look_whether_a_text_may_hide_something_misses_nothing()
+    {
+        string[] bits =
+        [
+            .. "sk- SG. ya29. ghp_ AKIA 0123456789ab A1b2C3d4E5f6G7h8I9j0+/ \" the pass PASSWORD word pwd key Key api- cookie basic Bearer".Split(
+                ' '
+            ),
+            .. "= ? & sig nature code auth orization :// me:pw@ PRIVATE KEY----- hunter2! é".Split(' '),
+            " ",
+            " ",
+            "\n",
+            ": ",
+            "-----BEGIN ",
+            // Letters that are like others where case does not matter.
+            "to\u212Aen",
+            "\u017Fecret",
+            "bas\u0131c ",
+            "BAS\u0130C ",
+        ];
+        Gen.Int[0, bits.Length - 1]
+            .Array[1, 12]
+            .Select(found => string.Concat(found.Select(at => bits[at])))
+            .Sample(text => Codexctl.Gateway.Recording.Secrets.Find(text).ShouldBe(Codexctl.Gateway.Recording.Secrets.Search(text)));
+    }
 }
