@@ -53,7 +53,7 @@ internal readonly record struct StreamEvent(
     {
         if (error.ValueKind == JsonValueKind.String)
         {
-            return error.GetString();
+            return error.AsText();
         }
         foreach (var name in (ReadOnlySpan<string>)["message", "error", "detail"])
         {

@@ -93,7 +93,7 @@ internal static class BodyRedaction
         {
             // Two fields of one name make no JSON that could be changed safely; it is kept as text.
             var options = new JsonDocumentOptions { MaxDepth = RecordLine.Depth - 10, AllowDuplicateProperties = false };
-            var node = JsonNode.Parse(bytes.Span, null, options);
+            var node = JsonNode.Parse(ReadableJson.From(bytes), null, options);
             return node is JsonObject or JsonArray ? node : null;
         }
         catch (JsonException)

@@ -135,6 +135,20 @@ public sealed class RelayRecordingTests
     }
 
     [Fact]
+    public async Task A_name_that_is_no_text_passes_too()
+    {
+        var (_, seen) = await AskAsync(
+            "/api/chat",
+            """{"model":"\ud800","\udc00":1}""",
+            "application/json",
+            """{"error":"\udbff","usage":{}}"""
+        );
+
+        var call = seen.OfType<ModelCall>().ShouldHaveSingleItem();
+        (call.Model, call.Status, call.Error).ShouldBe((null, 200, null));
+    }
+
+    [Fact]
     public async Task What_comes_by_http2_is_shown_as_everything_else()
     {
         var watched = new List<Exchange>();

@@ -245,6 +245,43 @@ public sealed class BodyRecordingTests : IDisposable
         Encoding.UTF8.GetString(disk.ToArray()).ShouldContain("\"t\":\"cut\"");
     }
 
+    /// <summary>As servers cut it that count in UTF-16, and as one does that counts in bytes; and what a box can send.</summary>
+    [Theory]
+    [InlineData("{\"model\":\"m\",\"input\":\"\\ud83d\"}", "\\ud83d", "\\ude00 sk-proj-abcdefghijklmnop1234 ")]
+    [InlineData("{\"\\udc00\":\"\\\\ud800 \\uD83D\\uDE00\"}", "\u00f0\u009f", "\u0098\u0080 sk-proj-abcdefghijklmnop1234 ")]
+    [InlineData("[\"\u00ff\", \"\\uD800", "\\uDBFF", "\\uDFFF sk-proj-abcdefghijklmnop1234 ")]
+    public async Task Half_an_emoji_ends_neither_the_recording_nor_what_comes_after_it(string question, params string[] pieces)
+    {
+        var disk = new SlowDisk();
+        disk.GoOn.SetResult();
+        var recorder = new Recorder(disk, TimeProvider.System, bodies: true);
+        static CallBytes Bytes(bool isRequest, string text) =>
+            new(Records.At, 7, TimeSpan.Zero, isRequest, Encoding.Latin1.GetBytes(text))
+            {
+                Path = "/v1/responses",
+                Status = 200,
+                ContentType = "text/event-stream",
+                Headers = [],
+            };
+        recorder.Add(new CallStart(Records.At, 7, "POST", "/v1/responses", "turn", "m"));
+        recorder.Add(Bytes(isRequest: true, question));
+        foreach (var piece in (string[])[.. pieces, "and more words to the end"])
+        {
+            recorder.Add(
+                Bytes(isRequest: false, $"data: {{\"type\":\"response.output_text.delta\",\"item_id\":\"m\",\"delta\":\"{piece}\"}}\n\n")
+            );
+        }
+        recorder.Add(new ModelCall(Records.At, "POST", "/v1/responses", "turn", "m", 200, 1, 1, null, TimeSpan.Zero, null) { Id = 7 });
+        await recorder.DisposeAsync();
+
+        recorder.Failed.ShouldBeFalse();
+        var written = Encoding.UTF8.GetString(disk.ToArray());
+        written.ShouldContain("and more words to the end");
+        written.ShouldContain("\"t\":\"model\"");
+        written.ShouldContain("[redacted]");
+        written.ShouldNotContain("sk-proj");
+    }
+
     [Fact]
     public async Task Small_pieces_without_number_leave_room_for_what_happens()
     {
