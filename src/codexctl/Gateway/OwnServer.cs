@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 
@@ -16,6 +17,8 @@ internal static class OwnServer
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(1));
         builder.WebHost.UseKestrelCore();
+        // Streams that begin at once by the thousand, on a machine that is busy: beyond it a Unix socket refuses.
+        builder.Services.Configure<SocketTransportOptions>(options => options.Backlog = 4096);
         builder.Services.AddSingleton<IMemoryPoolFactory<byte>, LargeBlocks>();
         return builder;
     }
