@@ -48,7 +48,29 @@ public static class Host
         return long.Parse(line[Field.Length..^2], CultureInfo.InvariantCulture) * 1024;
     }
 
-    public static void Kill(int id) => Machine.Run("kill", "-KILL", id.ToString(CultureInfo.InvariantCulture));
+    /// <summary>Returns when it is gone: its locks are free then, and not as soon as the signal is sent.</summary>
+    public static void Kill(int id)
+    {
+        Machine.Run("kill", "-KILL", id.ToString(CultureInfo.InvariantCulture));
+        for (var i = 0; i < 500 && IsThere(id); i++)
+        {
+            Thread.Sleep(10);
+        }
+    }
+
+    private static bool IsThere(int id)
+    {
+        try
+        {
+            var stat = File.ReadAllText($"/proc/{id}/stat");
+            // One that nobody has waited for yet holds nothing, once its last thread has ended.
+            return stat[stat.LastIndexOf(')') + 2] is not ('Z' or 'X') || Directory.GetDirectories($"/proc/{id}/task").Length > 1;
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    }
 
     private static string ReadEnvironment(string folder)
     {
