@@ -33,7 +33,17 @@ public class UpgradeTests
     private static Task<Outcome> UpgradeAsync(Scene scene, string image) =>
         scene.RunAsync(new Call("upgrade", "--image", image) { Limit = TimeSpan.FromMinutes(3) });
 
-    private static string Move(Scene scene) => Path.Combine(scene.State, "docker", $"codex-work-{scene.Id}", "move");
+    private static string Move(Scene scene) => scene.Paths.Container("docker", $"codex-work-{scene.Id}").Move;
+
+    /// <summary>An upgrade whose call to docker is held.</summary>
+    private static async Task<(HeldDocker Docker, Running Run)> HeldAsync(Scene scene, string image, string step)
+    {
+        var docker = new HeldDocker(scene);
+        docker.Hold(step);
+        var run = scene.Start("upgrade", "--image", image);
+        await docker.IsHeldAsync();
+        return (docker, run);
+    }
 
     [Theory]
     [InlineData("container export")]
@@ -47,10 +57,7 @@ public class UpgradeTests
     {
         await using var scene = await Scene.CreateAsync(Engine.Docker);
         var image = await OldAsync(scene);
-        var docker = new HeldDocker(scene);
-        docker.Hold(steps[0]);
-        var run = scene.Start("upgrade", "--image", image);
-        await docker.IsHeldAsync();
+        var (docker, run) = await HeldAsync(scene, image, steps[0]);
         foreach (var step in steps.Skip(1))
         {
             docker.Hold(step);
@@ -74,10 +81,7 @@ public class UpgradeTests
     {
         await using var scene = await Scene.CreateAsync(Engine.Docker);
         var image = await OldAsync(scene);
-        var docker = new HeldDocker(scene);
-        docker.Hold("exec");
-        var run = scene.Start("upgrade", "--image", image);
-        await docker.IsHeldAsync();
+        var (docker, run) = await HeldAsync(scene, image, "exec");
 
         run.Signal("INT");
         docker.LetGo();
@@ -110,10 +114,7 @@ public class UpgradeTests
     {
         await using var scene = await Scene.CreateAsync(Engine.Docker);
         var image = await OldAsync(scene);
-        var docker = new HeldDocker(scene);
-        docker.Hold("container rm --volumes");
-        var run = scene.Start("upgrade", "--image", image);
-        await docker.IsHeldAsync();
+        var (docker, run) = await HeldAsync(scene, image, "container rm --volumes");
         docker.Fail("create");
         docker.LetGo();
 

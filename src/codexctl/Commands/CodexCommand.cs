@@ -153,9 +153,7 @@ public static class CodexCommand
         {
             if (container.Label(ImageLabels.Codex) is { } codex && codex != app.Codex.Release.Version)
             {
-                app.Terminal.Say(
-                    $"{container.Name} goes on with Codex {codex}. To move it, with its sessions: codexctl upgrade {container.Name}"
-                );
+                app.Terminal.Say($"{container.Name} goes on with Codex {codex}. {ImageOffers.Way(container)}");
             }
         }
     }

@@ -71,6 +71,9 @@ internal static class ImageOffers
             old is not null && old != app.Codex.Release.Version
                 ? $"has Codex {old}, and this codexctl uses {app.Codex.Release.Version}"
                 : "is of an older image";
-        return $"{container.Name} {what}. To move it, with its sessions: codexctl upgrade {container.Name}";
+        return $"{container.Name} {what}. {Way(container)}";
     }
+
+    /// <summary>How a container comes to a newer image.</summary>
+    public static string Way(ContainerInfo container) => $"To move it, with its sessions: codexctl upgrade {container.Name}";
 }

@@ -87,30 +87,28 @@ public sealed class LeftOverChecks(
     {
         var name = Path.GetFileName(folder);
         var files = paths.Container(engine.Name, name);
-        if (File.Exists(files.Luggage) && IsFree(files.Lease))
-        {
-            return new Finding(
-                Name,
-                Level.Warning,
-                $"An upgrade of {name} was interrupted; its sessions wait in {files.Move}.",
-                "The old container is gone, and the new one does not have them yet.",
-                "codexctl run in its folder makes the container where it is missing, and puts them in"
-            );
-        }
         if (Directory.Exists(files.Move) && IsFree(files.Lease))
         {
-            return new Finding(
-                Name,
-                Level.Warning,
-                $"{files.Move} was left by an upgrade that was killed.",
-                "The container is as it was.",
-                "codexctl doctor --fix removes it",
-                _ =>
-                {
-                    Directory.Delete(files.Move, recursive: true);
-                    return Task.CompletedTask;
-                }
-            );
+            return File.Exists(files.Luggage)
+                ? new Finding(
+                    Name,
+                    Level.Warning,
+                    $"An upgrade of {name} was interrupted; its sessions wait in {files.Move}.",
+                    "The old container is gone, and the new one does not have them yet.",
+                    "codexctl run in its folder makes the container where it is missing, and puts them in"
+                )
+                : new Finding(
+                    Name,
+                    Level.Warning,
+                    $"{files.Move} was left by an upgrade that was killed.",
+                    "The container is as it was.",
+                    "codexctl doctor --fix removes it",
+                    _ =>
+                    {
+                        Directory.Delete(files.Move, recursive: true);
+                        return Task.CompletedTask;
+                    }
+                );
         }
         // The order is what a gateway needs; folders with records and receipts alone are the person's to keep.
         var inUse = ours.Any(container => container.Name == name);

@@ -87,26 +87,11 @@ public sealed class GatewayLink : IAsyncDisposable
     /// <summary>Ends the run: gets its receipt and, when nobody else uses the container, waits until it is stopped.</summary>
     /// <param name="lease">The run's lease; given back here, because the gateway waits for it.</param>
     /// <param name="kill">The front end ended by a signal: whatever is left of its command is to be ended too.</param>
-    public async Task<GatewayEnd> FinishAsync(FileLock lease, bool kill, CancellationToken cancel = default)
-    {
-        try
-        {
-            return await FinishAsync(new ControlRequest("finish", Kill: kill), lease, cancel);
-        }
-        finally
-        {
-            lease.Dispose();
-        }
-    }
+    public Task<GatewayEnd> FinishAsync(FileLock lease, bool kill, CancellationToken cancel = default) =>
+        FinishAsync(new ControlRequest("finish", Kill: kill), lease, cancel);
 
     /// <summary>Ends the run before it began: another program made a container of that name, which is not the gateway's to stop.</summary>
-    public async Task LeaveAsync(FileLock lease)
-    {
-        using (lease)
-        {
-            await FinishAsync(new ControlRequest("finish", Taken: true), lease, CancellationToken.None);
-        }
-    }
+    public Task LeaveAsync(FileLock lease) => FinishAsync(new ControlRequest("finish", Taken: true), lease, CancellationToken.None);
 
     public async ValueTask DisposeAsync()
     {
@@ -126,6 +111,7 @@ public sealed class GatewayLink : IAsyncDisposable
 
     private async Task<GatewayEnd> FinishAsync(ControlRequest finish, FileLock lease, CancellationToken cancel)
     {
+        using var given = lease;
         // A gateway can die at any moment, also between our word and its answer: its successor is asked then.
         for (var tries = 0; tries < 3; tries++)
         {

@@ -91,10 +91,10 @@ public static partial class CodexHomeArchive
         var files = new ExportedFiles(tar);
         while (files.Next() is { } file)
         {
-            var name = file.Name.TrimStart('.').TrimStart('/');
-            if (file.Type == '0' && name.StartsWith(OldContainers.Home, StringComparison.Ordinal))
+            var path = ExportedFiles.PathOf(file.Name);
+            if (file.Type == '0' && path.StartsWith(OldContainers.Home, StringComparison.Ordinal))
             {
-                yield return (name[OldContainers.Home.Length..], file.Size, files.Content());
+                yield return (path[OldContainers.Home.Length..], file.Size, files.Content());
             }
         }
     }

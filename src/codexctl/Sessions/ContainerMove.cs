@@ -24,12 +24,12 @@ public sealed class ContainerMove(SessionRunner runner, SessionServices services
         var name = request.Name!;
         var files = services.Paths.Container(engine.Name, name);
         files.Prepare();
-        if (File.Exists(files.Luggage) || File.Exists(files.LoginInside))
+        if (IsUnfinished(files))
         {
             // What an earlier move still carries comes in, and a login that a killed run left comes out.
             report("finishing what was interrupted");
             await OpenAsync(request, cancel);
-            if (File.Exists(files.Luggage) || File.Exists(files.LoginInside))
+            if (IsUnfinished(files))
             {
                 throw new UserError(
                     $"The container {name} cannot be moved: what an interrupted run or upgrade left could not be finished.",
@@ -86,6 +86,8 @@ public sealed class ContainerMove(SessionRunner runner, SessionServices services
                 "codexctl run tries it again."
             );
     }
+
+    private static bool IsUnfinished(ContainerPaths files) => File.Exists(files.Luggage) || File.Exists(files.LoginInside);
 
     private async Task OpenAsync(RunRequest request, CancellationToken cancel)
     {

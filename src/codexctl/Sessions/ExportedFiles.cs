@@ -100,6 +100,9 @@ public sealed class ExportedFiles(Stream tar)
         }
     }
 
+    /// <summary>The path in the container of a name or the target of a hard link, which engines begin in their own ways.</summary>
+    public static string PathOf(string name) => "/" + (name.StartsWith("./", StringComparison.Ordinal) ? name[2..] : name).TrimStart('/');
+
     /// <summary>The content of the file that was read last; counts until the next is asked for.</summary>
     public Stream Content() => new Part(tar, tar.Position, _contentEnd);
 

@@ -103,7 +103,7 @@ public static class HomeLuggage
     /// <summary>The name relative to the box's home directory; null for what does not go along.</summary>
     private static string? NameInHome(string entry)
     {
-        var path = "/" + (entry.StartsWith("./", StringComparison.Ordinal) ? entry[2..] : entry).TrimStart('/');
+        var path = ExportedFiles.PathOf(entry);
         if (
             _homes.FirstOrDefault(home => path.StartsWith(home + "/", StringComparison.Ordinal)) is not { } found
             || path.Split('/').Contains("..", StringComparer.Ordinal)

@@ -19,7 +19,7 @@ public enum OldKind
 public static class OldContainers
 {
     /// <summary>Where both keep Codex's files, in a container.</summary>
-    public const string Home = "home/coder/.codex/";
+    public const string Home = "/home/coder/.codex/";
 
     private static readonly Dictionary<string, string> _agentImages = new(StringComparer.Ordinal)
     {

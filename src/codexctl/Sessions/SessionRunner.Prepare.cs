@@ -243,14 +243,12 @@ public sealed partial class SessionRunner
                     }
                 }
             }
-            catch (NameTakenException)
+            catch (Exception error)
             {
-                await link.LeaveAsync(lease);
-                await link.DisposeAsync();
-                throw;
-            }
-            catch
-            {
+                if (error is NameTakenException)
+                {
+                    await link.LeaveAsync(lease);
+                }
                 await link.DisposeAsync();
                 throw;
             }

@@ -69,9 +69,12 @@ public sealed partial class SessionRunner(SessionServices services)
     }
 
     /// <summary>Makes everything ready for commands in the box.</summary>
-    public async Task<Session> OpenAsync(RunRequest request, CancellationToken cancel)
+    public Task<Session> OpenAsync(RunRequest request, CancellationToken cancel) => OpenAsync(request, pin: false, cancel);
+
+    /// <param name="pin">The container runs on when nobody uses it.</param>
+    private async Task<Session> OpenAsync(RunRequest request, bool pin, CancellationToken cancel)
     {
-        var session = await PrepareAsync(request, pin: false, cancel);
+        var session = await PrepareAsync(request, pin, cancel);
         try
         {
             await PrepareLoginAsync(request, session.Container, cancel);
@@ -88,9 +91,7 @@ public sealed partial class SessionRunner(SessionServices services)
     /// <summary>`start`: the container runs, with its gateway, until `stop`.</summary>
     public async Task<string> StartAsync(RunRequest request, CancellationToken cancel)
     {
-        await using var session = await PrepareAsync(request, pin: true, cancel);
-        await PrepareLoginAsync(request, session.Container, cancel);
-        await TakeLuggageAsync(session, cancel);
+        await using var session = await OpenAsync(request, pin: true, cancel);
         await session.FinishAsync(cancel);
         return session.Container;
     }

@@ -16,12 +16,10 @@ public sealed record LoggedSession(string Engine, string Container, string? Work
 
     /// <summary>Whether a gateway, or the proxy that began it, writes to it now.</summary>
     public bool IsLive =>
-        !Record.Ended
-        && (
-            IsFile
-                ? FileLock.IsHeld(Mark(Path.GetDirectoryName(Record.Parts[0])!, Id))
-                : GatewayLives(Files) && RecordFile.Last(Files.Records)?.Id == Id
-        );
+        !Record.Ended && (IsFile ? FileLock.IsHeld(Mark(Folder, Id)) : GatewayLives(Files) && RecordFile.Last(Files.Records)?.Id == Id);
+
+    /// <summary>Where its files lie.</summary>
+    public string Folder => Path.GetDirectoryName(Record.Parts[0])!;
 
     /// <summary>What `codexctl proxy` holds locked while it records.</summary>
     public static string Mark(string folder, string session) => Path.Combine(folder, session + ".lock");

@@ -62,10 +62,10 @@ public sealed class RecordRetention(SessionFinder sessions, TimeProvider clock)
     {
         var session = due.Session;
         RemovedRecords.Add(
-            Path.GetDirectoryName(session.Record.Parts[0])!,
+            session.Folder,
             new RemovedRecord(RemovedRecords.Version, session.Id, session.Workdir, clock.GetUtcNow(), due.Bytes, due.Reason)
         );
-        File.Delete(LoggedSession.Mark(Path.GetDirectoryName(session.Record.Parts[0])!, session.Id));
+        File.Delete(LoggedSession.Mark(session.Folder, session.Id));
         // The first file last: by it the record is found, should this be killed in the middle.
         foreach (var part in session.Record.Parts.Reverse())
         {

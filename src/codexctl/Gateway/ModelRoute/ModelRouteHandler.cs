@@ -165,7 +165,7 @@ public sealed class ModelRouteHandler : IDisposable
             return;
         }
         call.Begin(context, _sink, bytes.Memory.Span);
-        await using var watched = new WatchedAnswer(context, call, target.Path);
+        using var watched = new WatchedAnswer(context, call, target.Path);
         await _passThrough.SendAsync(context, target.Path, send, call);
     }
 

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Codexctl.Models;
 
 namespace Codexctl.Gateway.ModelRoute;
 
@@ -92,14 +93,9 @@ internal static class TurnMetadata
         try
         {
             using var document = JsonDocument.Parse(metadata);
-            return
-                document.RootElement.ValueKind == JsonValueKind.Object
-                && document.RootElement.TryGetProperty(name, out var value)
-                && value.ValueKind == JsonValueKind.String
-                ? value.GetString()
-                : null;
+            return document.RootElement.Get(name)?.AsText();
         }
-        catch (Exception error) when (error is JsonException or InvalidOperationException)
+        catch (JsonException)
         {
             // A header of some other program: says nothing.
             return null;

@@ -18,8 +18,8 @@ internal sealed class ForwardedRequests(Uri target, IExchangeSink sink, TimeProv
     {
         var call = new RelayCall(time, HeadOf(context.Request), sink);
         call.Sent();
-        context.Request.Body = new TappedStream(context.Request.Body) { OnRead = call.Sends, OnEnd = call.SentAll };
-        context.Response.Body = new TappedStream(context.Response.Body) { OnWrite = call.Answers };
+        context.Request.Body = new TappedStream(context.Request.Body) { OnRead = bytes => call.Sends(new(bytes)), OnEnd = call.SentAll };
+        context.Response.Body = new TappedStream(context.Response.Body) { OnWrite = bytes => call.Answers(new(bytes)) };
         try
         {
             var error = await _forwarder.SendAsync(context, target.AbsoluteUri, _upstream, Forwarding.Config, new AsItIs(target, call));

@@ -185,10 +185,7 @@ public sealed class RelayRecordingTests
             );
             using var answered = await asked;
             (answered.Version, await answered.Content.ReadAsStringAsync()).ShouldBe((HttpVersion.Version20, Answer));
-            for (var i = 0; i < 500 && !watched.ToArray().OfType<ModelCall>().Any(); i++)
-            {
-                await Task.Delay(10, TestContext.Current.CancellationToken);
-            }
+            await IsToldAsync(watched);
         }
 
         var shown = Show(watched);
@@ -238,13 +235,18 @@ public sealed class RelayRecordingTests
             );
             got.ShouldStartWith("HTTP/1.1 200 OK\r\n");
             got.ShouldEndWith("0\r\n\r\n");
-            // The call is told of when the connection's end was seen.
-            for (var i = 0; i < 500 && !watched.ToArray().OfType<ModelCall>().Any(); i++)
-            {
-                await Task.Delay(10);
-            }
+            await IsToldAsync(watched);
         }
         return (Show(watched), watched);
+    }
+
+    /// <summary>The call is told of when the connection's end was seen.</summary>
+    private static async Task IsToldAsync(List<Exchange> watched)
+    {
+        for (var i = 0; i < 500 && !watched.ToArray().OfType<ModelCall>().Any(); i++)
+        {
+            await Task.Delay(10, TestContext.Current.CancellationToken);
+        }
     }
 
     private static string Show(IEnumerable<Exchange> watched)

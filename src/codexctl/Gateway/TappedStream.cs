@@ -1,16 +1,14 @@
-using System.Buffers;
-
-namespace Codexctl.Gateway.Proxy;
+namespace Codexctl.Gateway;
 
 /// <summary>Stands before the body of a request or an answer and shows what passes.</summary>
 internal sealed class TappedStream(Stream inner) : Stream
 {
-    public Action<ReadOnlySequence<byte>> OnRead { get; init; } = _ => { };
+    public Action<ReadOnlyMemory<byte>> OnRead { get; init; } = _ => { };
 
     /// <summary>Everything was read.</summary>
     public Action OnEnd { get; init; } = () => { };
 
-    public Action<ReadOnlySequence<byte>> OnWrite { get; init; } = _ => { };
+    public Action<ReadOnlyMemory<byte>> OnWrite { get; init; } = _ => { };
 
     public override bool CanRead => inner.CanRead;
     public override bool CanSeek => false;
@@ -28,7 +26,7 @@ internal sealed class TappedStream(Stream inner) : Stream
         var count = await inner.ReadAsync(buffer, cancellationToken);
         if (count > 0)
         {
-            OnRead(new ReadOnlySequence<byte>(buffer[..count]));
+            OnRead(buffer[..count]);
         }
         else if (!buffer.IsEmpty)
         {
@@ -44,7 +42,7 @@ internal sealed class TappedStream(Stream inner) : Stream
     {
         if (!buffer.IsEmpty)
         {
-            OnWrite(new ReadOnlySequence<byte>(buffer));
+            OnWrite(buffer);
         }
         return inner.WriteAsync(buffer, cancellationToken);
     }
