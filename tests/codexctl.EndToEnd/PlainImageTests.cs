@@ -8,6 +8,7 @@ namespace Codexctl.EndToEnd;
 /// The images by the engine's own commands, without codexctl: they talk to Ollama at the address that Apple's engine has on a Mac.
 /// Here that is a network of the test's own, with `codexctl proxy` at the address.
 /// </summary>
+[Collection("192.168.64.1")] // The address is the machine's, and both listen there.
 public class PlainImageTests
 {
     private const string Host = "192.168.64.1";

@@ -8,6 +8,7 @@ namespace Codexctl.EndToEnd.Docs;
 /// Every command line of README.md and docs/*.md, typed as it stands there. A line that cannot run in a test is in
 /// <see cref="DocExceptions"/>, with the reason; all others must work.
 /// </summary>
+[Collection("192.168.64.1")] // As PlainImageTests.
 public sealed class DocCommandsTests(DocScene machine) : IClassFixture<DocScene>
 {
     /// <summary>Lines that end with another code than 0, and why that is right.</summary>
